@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* backend/cgroup-host.h: this host's hierarchies, opened: where scopes are made, found, signalled and removed. Paths are
+ * cgroups as in /proc/PID/cgroup; machines come later (supervisor-cgroup.c). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/diag.h"
+#include "codec/cgroup-layout.h"
+#include "core/scope.h"
+
+struct cgroup_host {
+        struct cgroup_layout layout;
+        int tracking_fd;                            /* -EBADF: none that we may write to */
+        int controller_fds[_CGROUP_CONTROLLER_MAX]; /* v1; -EBADF: not mounted or not writable */
+        unsigned available;                         /* bit per controller that limits can use */
+        char describe[160];
+};
+
+/* Reads /proc. Never fails for want of a hierarchy. -ENOMEM. */
+int cgroup_host_init(struct cgroup_host *h);
+void cgroup_host_done(struct cgroup_host *h);
+/* The tracking hierarchy is v2: it tells emptiness and can kill. */
+static inline bool cgroup_host_tracks_v2(const struct cgroup_host *h) {
+        return h->layout.mode == CGROUP_V2 || h->layout.mode == CGROUP_HYBRID;
+}
+static inline bool cgroup_host_has_tracking(const struct cgroup_host *h) {
+        return h->tracking_fd >= 0;
+}
+
+/* The cgroup of a process in the tracking hierarchy; malloc'ed. -ENODATA: there is none. -EREMOTE: outside of what we see.
+ * -ESRCH. */
+int cgroup_host_locate(const struct cgroup_host *h, pid_t pid, char **ret);
+/* `path` below the directory that tracking_fd is of, "." for itself; NULL: outside of the host's tree. Borrowed from path. */
+const char *cgroup_host_below(const struct cgroup_hierarchy *hierarchy, const char *path);
+/* Opens the directory of `path` in the tracking hierarchy. -ENOENT. */
+int cgroup_host_open(const struct cgroup_host *h, const char *path);
+/* May its processes be signalled as those of a machine? Not the top, and nothing that holds us. */
+bool cgroup_host_may_signal(const struct cgroup_host *h, const char *path);
+/* Signals everything in and below path: the count, 0 when it is empty or gone, -errno. */
+int cgroup_host_signal(const struct cgroup_host *h, const char *path, int sig);
+
+/* Makes path for machine `name` (its slices as needed, marked as ours) in the tracking hierarchy and where limits need it, writes the limits,
+ * hands it to uid, moves pid in. -EEXIST: something stands there already. On failure what was made is gone again. */
+int cgroup_host_create(struct cgroup_host *h, const char *name, const char *path, const struct scope_properties *props,
+                       uid_t uid, pid_t pid, struct diag *d);
+/* Checks without making: -EOPNOTSUPP or -EINVAL with a sentence. */
+int cgroup_host_check(struct cgroup_host *h, const struct scope_properties *props, struct diag *d);
+/* 1: ours (marked). 0: somebody else's. -ENOENT. */
+int cgroup_host_is_ours(const struct cgroup_host *h, const char *path);
+/* The directory of a recorded scope that we died over before it was marked: removed when it is empty, which it is then. */
+void cgroup_host_remove_unmarked(const struct cgroup_host *h, const char *path);
+/* Removes path everywhere, then its slices if they are ours and empty; but machine.slice stays for the next machine.
+ * -EBUSY: it holds processes. */
+int cgroup_host_remove(struct cgroup_host *h, const char *path);
+/* Removes the slice everywhere, if it is ours and empty. */
+void cgroup_host_remove_slice(struct cgroup_host *h, const char *slice);
+/* Calls found() with each marked scope directory of ours, in every hierarchy (a path may come twice). */
+void cgroup_host_each_scope(struct cgroup_host *h, void (*found)(void *userdata, const char *path), void *userdata);

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Machines in control groups of our own making. What a hierarchy is, is known to cgroup-host.c and cgroup-scope.c; what
+ * happens to a scope that nobody needs any more, to cgroup-reaper.c; here is only what it means for a machine. */
+#include "backend/supervisor-cgroup.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend/cgroup-host.h"
+#include "backend/cgroup-reaper.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "core/name.h"
+
+#define uthash_fatal(msg) abort() /* not reached: HASH_NONFATAL_OOM */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(element) ((element)->oom = true)
+#include <uthash.h>
+
+#define DEFAULT_SLICE "machine.slice"
+#define STOP_TIMEOUT_USEC UINT64_C(10000000)
+
+/* A machine that was asked to end; a copy of what is needed to insist. */
+struct stopping {
+        struct machine *machine;
+        uint64_t deadline;
+        bool oom;
+        UT_hash_handle hh;
+};
+
+/* A scope that a recovered machine lives in. */
+struct adopted {
+        char *path;
+        bool oom;
+        UT_hash_handle hh;
+};
+
+struct supervisor_cgroup {
+        struct cgroup_host host;
+        struct cgroup_reaper *reaper;
+        struct helper *helper;
+        const struct process_port *process;
+        uint64_t stop_timeout_usec;
+        sd_event_source *timer;
+        struct stopping *stopping; /* in the order of their deadlines */
+        struct adopted *adopted;
+};
+
+static uint64_t now_usec(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
+}
+
+/* ---- where ---- */
+
+static int supervisor_locate(void *impl, pid_t pid, struct placement *ret) {
+        struct supervisor_cgroup *s = impl;
+        struct placement p = { NULL, NULL, NULL };
+        int r;
+
+        r = cgroup_host_locate(&s->host, pid, &p.cgroup);
+        if (r == -ESRCH || r == -ENOMEM)
+                return r;
+        if (r >= 0)
+                r = cgroup_path_to_unit(p.cgroup, strempty(s->host.layout.tracking.prefix), &p.unit, &p.subgroup);
+        if (r == -ENOMEM) {
+                placement_done(&p);
+                return r;
+        }
+        *ret = p;
+        return 0;
+}
+
+static int supervisor_plan(void *impl, const char *name, const struct scope_properties *props, struct placement *ret,
+                           struct diag *d) {
+        struct supervisor_cgroup *s = impl;
+        const char *slice = props->slice ? props->slice : DEFAULT_SLICE, *prefix = s->host.layout.tracking.prefix;
+        struct placement p = { NULL, NULL, NULL };
+        AUTO_FREE char *below = NULL;
+        int r;
+
+        r = slice_path(slice, &below);
+        if (r == -EINVAL)
+                return diag_set(d, r, "Slice", "Slice must be the name of a slice, such as machine.slice.");
+        if (r >= 0)
+                r = cgroup_host_check(&s->host, props, d);
+        if (r < 0)
+                return r;
+        if (!cgroup_host_has_tracking(&s->host)) {
+                *ret = p;
+                return 0;
+        }
+        r = machine_scope_name(name, &p.unit);
+        if (r < 0)
+                return r;
+        if (asprintf(&p.cgroup, "%s%s%s/%s", prefix, *below ? "/" : "", below, p.unit) < 0) {
+                free(p.unit);
+                return -ENOMEM;
+        }
+        /* Before anything is recorded: whatever stands at a recorded path without a mark must be ours, not finished. */
+        if (cgroup_host_is_ours(&s->host, p.cgroup) == 0) {
+                placement_done(&p);
+                return diag_set(d, -EEXIST, NULL, "Another program has made a control group of that name.");
+        }
+        *ret = p;
+        return 0;
+}
+
+/* ---- making ---- */
+
+/* A creation, which may have to wait for an earlier scope of the same name to go. */
+struct creation {
+        struct supervisor_cgroup *s;
+        const struct machine *machine; /* stays while it is opening */
+        const struct scope_properties *props;
+        port_done_fn done;
+        void *userdata;
+};
+
+static int create_now(struct creation *c) {
+        const struct machine *m = c->machine;
+        struct diag d = { .line = 0 };
+        int r;
+
+        if (c->s->process->is_alive(c->s->process->impl, &m->leader))
+                r = cgroup_host_create(&c->s->host, m->name, m->cgroup, c->props, m->uid, m->leader.pid, &d);
+        else
+                r = -ESRCH;
+        if (r < 0 && d.text[0])
+                log_warning("Machine %s: %s", m->name, d.text);
+        return r;
+}
+
+static void on_gone(void *userdata, int error) {
+        struct creation *c = userdata;
+
+        c->done(c->userdata, error < 0 ? error : create_now(c));
+        free(c);
+}
+
+/* A scope of ours that is in the way: removed if it is empty, waited for if it is dying. */
+static int make_room(struct creation *c) {
+        struct supervisor_cgroup *s = c->s;
+        const char *path = c->machine->cgroup;
+        struct creation *later;
+        int r;
+
+        r = cgroup_host_is_ours(&s->host, path);
+        if (r <= 0)
+                return r == 0 ? -EEXIST : r;
+        if (!cgroup_reaper_is_killing(s->reaper, path)) {
+                r = cgroup_host_remove(&s->host, path);
+                return r == -EBUSY ? -EEXIST : r;
+        }
+        later = malloc(sizeof(*later));
+        if (!later)
+                return -ENOMEM;
+        *later = *c;
+        r = cgroup_reaper_wait(s->reaper, path, on_gone, later);
+        if (r < 0) {
+                free(later);
+                return r;
+        }
+        return -EINPROGRESS;
+}
+
+static void supervisor_create(void *impl, const struct machine *m, const struct scope_properties *props,
+                              port_done_fn done, void *userdata) {
+        struct creation c = { impl, m, props, done, userdata };
+        int r = m->cgroup ? create_now(&c) : 0; /* nothing to make: tracked by its leader alone */
+
+        if (r == -EEXIST) {
+                r = make_room(&c);
+                if (r == -EINPROGRESS)
+                        return;
+                if (r >= 0)
+                        r = create_now(&c);
+        }
+        done(userdata, r);
+}
+
+/* ---- signalling ---- */
+
+/* Its own place in the tree; a machine without a unit may sit anywhere, beside anybody. */
+static bool has_own_cgroup(const struct machine *m) {
+        return m->cgroup && m->unit;
+}
+
+static void supervisor_kill_all(void *impl, const struct machine *m, int sig, port_done_fn done, void *userdata) {
+        struct supervisor_cgroup *s = impl;
+        int r;
+
+        if (!has_own_cgroup(m)) {
+                helper_kill_tree(s->helper, m, sig, done, userdata);
+                return;
+        }
+        r = cgroup_host_signal(&s->host, m->cgroup, sig);
+        done(userdata, r == 0 ? -ESRCH : r < 0 ? r : 0);
+}
+
+static void on_tree_killed(void *userdata, int error) {
+        /* Whether it worked shows when the leader dies, or the time to do so is over. */
+}
+
+/* ---- stopping ---- */
+
+static void stopping_free(struct supervisor_cgroup *s, struct stopping *x) {
+        HASH_DEL(s->stopping, x);
+        machine_free(x->machine);
+        free(x);
+}
+
+static void forget_stop(struct supervisor_cgroup *s, const struct machine *m) {
+        struct stopping *x = NULL;
+
+        if (!s->stopping)
+                return;
+        HASH_FIND(hh, s->stopping, m->name, strlen(m->name), x);
+        if (x)
+                stopping_free(s, x);
+}
+
+static int copy_for_later(const struct machine *m, struct machine **ret) {
+        AUTO(machine_freep) struct machine *copy = NULL;
+        int r;
+
+        r = machine_new(m->name, &copy);
+        if (r < 0)
+                return r;
+        copy->leader = m->leader;
+        copy->leader.fd = -EBADF; /* re-opened and compared when it is needed */
+        if (str_replace(&copy->unit, m->unit) < 0 || str_replace(&copy->cgroup, m->cgroup) < 0)
+                return -ENOMEM;
+        *ret = STEAL(copy);
+        return 0;
+}
+
+static void schedule(struct supervisor_cgroup *s) {
+        if (!s->stopping) {
+                sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+                return;
+        }
+        sd_event_source_set_time(s->timer, s->stopping->deadline);
+        sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct supervisor_cgroup *s = userdata;
+
+        while (s->stopping && s->stopping->deadline <= now_usec()) {
+                struct stopping *x = s->stopping;
+
+                log_notice("Machine %s has not ended in time: killing it.", x->machine->name);
+                supervisor_kill_all(s, x->machine, SIGKILL, on_tree_killed, NULL);
+                s->process->signal(s->process->impl, &x->machine->leader, SIGKILL);
+                stopping_free(s, x);
+        }
+        schedule(s);
+        return 0;
+}
+
+static int insist_later(struct supervisor_cgroup *s, const struct machine *m) {
+        struct stopping *x;
+
+        forget_stop(s, m);
+        x = calloc(1, sizeof(*x));
+        if (!x || copy_for_later(m, &x->machine) < 0) {
+                free(x);
+                return -ENOMEM;
+        }
+        x->deadline = now_usec() + s->stop_timeout_usec;
+        HASH_ADD_KEYPTR(hh, s->stopping, x->machine->name, strlen(x->machine->name), x);
+        if (x->oom) {
+                machine_free(x->machine);
+                free(x);
+                return -ENOMEM;
+        }
+        schedule(s);
+        return 0;
+}
+
+/* These shut their container down in order when told to end. Of others we do not know what SIGTERM means to them. */
+static bool supervisor_shuts_down(struct supervisor_cgroup *s, const struct machine *m) {
+        static const char *const services[] = { "systemd-nspawn", "systemd-vmspawn", "muster-spawn" };
+        pid_t parent;
+
+        if (!pidref_is_set(&m->supervisor) || s->process->parent(s->process->impl, m->leader.pid, &parent) < 0 ||
+            parent != m->supervisor.pid)
+                return false;
+        for (size_t i = 0; i < ELEMENTS(services); i++)
+                if (streq(strempty(m->service), services[i]))
+                        return true;
+        return false;
+}
+
+static int supervisor_stop(void *impl, const struct machine *m) {
+        struct supervisor_cgroup *s = impl;
+        int r = insist_later(s, m);
+
+        if (!supervisor_shuts_down(s, m) || s->process->signal(s->process->impl, &m->supervisor, SIGTERM) < 0)
+                supervisor_kill_all(s, m, SIGTERM, on_tree_killed, NULL);
+        return r;
+}
+
+/* ---- the end ---- */
+
+static void supervisor_release(void *impl, const struct machine *m) {
+        struct supervisor_cgroup *s = impl;
+
+        forget_stop(s, m);
+        if (!m->scope_created || !m->cgroup)
+                return;
+        cgroup_host_remove_unmarked(&s->host, m->cgroup);
+        cgroup_reaper_add(s->reaper, m->cgroup, true);
+}
+
+static void supervisor_abandon(void *impl, const struct machine *m) {
+        struct supervisor_cgroup *s = impl;
+
+        forget_stop(s, m);
+        if (m->scope_created && m->cgroup)
+                cgroup_reaper_add(s->reaper, m->cgroup, false);
+}
+
+static void supervisor_adopt(void *impl, const struct machine *m) {
+        struct supervisor_cgroup *s = impl;
+        struct adopted *a;
+
+        if (!m->scope_created || !m->cgroup)
+                return;
+        a = calloc(1, sizeof(*a));
+        if (!a || !(a->path = strdup(m->cgroup))) {
+                free(a);
+                return;
+        }
+        HASH_ADD_KEYPTR(hh, s->adopted, a->path, strlen(a->path), a);
+        if (a->oom) {
+                free(a->path);
+                free(a);
+        }
+}
+
+static void on_scope_found(void *userdata, const char *path) {
+        struct supervisor_cgroup *s = userdata;
+        struct adopted *a = NULL;
+
+        HASH_FIND(hh, s->adopted, path, strlen(path), a);
+        if (!a)
+                cgroup_reaper_add(s->reaper, path, false);
+}
+
+static void supervisor_sweep(void *impl) {
+        struct supervisor_cgroup *s = impl;
+        struct adopted *a, *next;
+
+        cgroup_host_each_scope(&s->host, on_scope_found, s);
+        HASH_ITER (hh, s->adopted, a, next) {
+                HASH_DEL(s->adopted, a);
+                free(a->path);
+                free(a);
+        }
+}
+
+/* ---- for the reaper ---- */
+
+static int reap_remove(void *impl, const char *path) {
+        struct supervisor_cgroup *s = impl;
+
+        return cgroup_host_remove(&s->host, path);
+}
+
+static void reap_kill(void *impl, const char *path) {
+        struct supervisor_cgroup *s = impl;
+
+        if (cgroup_host_is_ours(&s->host, path) > 0)
+                cgroup_host_signal(&s->host, path, SIGKILL);
+}
+
+static int reap_events_file(void *impl, const char *path, char *ret, size_t size) {
+        const struct supervisor_cgroup *s = impl;
+        const char *below = cgroup_host_below(&s->host.layout.tracking, path);
+        int n;
+
+        if (!cgroup_host_tracks_v2(&s->host) || !below)
+                return -EOPNOTSUPP;
+        n = snprintf(ret, size, "/proc/self/fd/%d/%s/cgroup.events", s->host.tracking_fd, below);
+        return n > 0 && (size_t) n < size ? 0 : -ENAMETOOLONG;
+}
+
+int supervisor_cgroup_new(sd_event *e, const struct supervisor_cgroup_config *config, struct supervisor_cgroup **ret) {
+        AUTO(supervisor_cgroup_freep) struct supervisor_cgroup *s = calloc(1, sizeof(*s));
+        struct reaper_ops ops;
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        s->helper = config->helper;
+        s->process = config->process;
+        s->stop_timeout_usec = config->stop_timeout_usec ? config->stop_timeout_usec : STOP_TIMEOUT_USEC;
+        r = cgroup_host_init(&s->host);
+        if (r < 0)
+                return r;
+        ops = (struct reaper_ops){ s, reap_remove, reap_kill, reap_events_file };
+        r = cgroup_reaper_new(e, &ops, &s->reaper);
+        if (r >= 0)
+                r = sd_event_add_time(e, &s->timer, CLOCK_MONOTONIC, 0, 0, on_deadline, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        *ret = STEAL(s);
+        return 0;
+}
+
+void supervisor_cgroup_free(struct supervisor_cgroup *s) {
+        if (!s)
+                return;
+        while (s->stopping)
+                stopping_free(s, s->stopping);
+        cgroup_reaper_free(s->reaper);
+        sd_event_source_disable_unref(s->timer);
+        cgroup_host_remove_slice(&s->host, DEFAULT_SLICE);
+        cgroup_host_done(&s->host);
+        free(s);
+}
+
+struct supervisor_port supervisor_cgroup_port(struct supervisor_cgroup *s) {
+        return (struct supervisor_port){
+                .impl = s,
+                .locate = supervisor_locate,
+                .plan = supervisor_plan,
+                .create = supervisor_create,
+                .kill_all = supervisor_kill_all,
+                .stop = supervisor_stop,
+                .release = supervisor_release,
+                .abandon = supervisor_abandon,
+                .adopt = supervisor_adopt,
+                .sweep = supervisor_sweep,
+        };
+}
+
+const char *supervisor_cgroup_describe(const struct supervisor_cgroup *s) {
+        return s->host.describe;
+}

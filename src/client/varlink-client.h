@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* client/varlink-client.h: blocking calls to the registry's Varlink socket. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/auto.h"
+#include "codec/varlink-answer.h"
+
+#define VARLINK_CLIENT_TIMEOUT_MSEC 25000 /* what D-Bus clients grant a call, too */
+
+struct varlink_client; /* opaque */
+
+/* Connects to run_dir/systemd/machine/io.systemd.Machine. timeout_msec counts for the connection and for every later read
+ * and write that makes no progress. -EHOSTDOWN: no daemon listens there. -EACCES, -ENAMETOOLONG, -ETIMEDOUT, -ENOMEM. */
+int varlink_client_connect(const char *run_dir, unsigned timeout_msec, struct varlink_client **ret);
+/* The same for the socket at an absolute path. */
+int varlink_client_connect_path(const char *path, unsigned timeout_msec, struct varlink_client **ret);
+void varlink_client_free(struct varlink_client *c);
+DEFINE_AUTO(struct varlink_client *, varlink_client_free)
+
+/* Sends one call. method: the full name. parameters: JSON text of an object, NULL: {}. more: ask for a stream of replies. */
+int varlink_client_send(struct varlink_client *c, const char *method, const char *parameters, bool more);
+/* The next reply; replies to one call end with the first that has !continues. The caller frees it with
+ * varlink_answer_done(). -ETIMEDOUT; -ECONNRESET: the daemon hung up; -EBADMSG, -EMSGSIZE: it talks nonsense. */
+int varlink_client_next(struct varlink_client *c, struct varlink_answer *ret);
+/* Send and the only reply. A reply that carries an error is a success here: look at ret->error. */
+int varlink_client_call(struct varlink_client *c, const char *method, const char *parameters,
+                        struct varlink_answer *ret);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* codec/proc-text.h: the texts of /proc/PID/{stat,status,cgroup} (proc(5)) -> numbers and paths. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Parent (field 4) and start time in clock ticks (field 22). comm may hold blanks and parentheses. -EBADMSG. */
+int proc_stat_decode(const char *text, size_t size, pid_t *ret_parent, uint64_t *ret_start);
+/* The path of one hierarchy in /proc/PID/cgroup: controller "" is the v2 line "0::", else a v1 controller or "name=systemd".
+ * A trailing " (deleted)" is cut. *ret is malloc'ed. -ENODATA: no such line. -EREMOTE: the path leaves our root ("/../").
+ * -EBADMSG, -ENOMEM. */
+int proc_cgroup_decode(const char *text, size_t size, const char *controller, char **ret);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/access.h"
+
+#define ACTION(name) "org.freedesktop.machine1." name
+
+static const struct access_rule rules[_VERB_MAX] = {
+        [VERB_REGISTER] = { .action = ACTION("register-machine") },
+        [VERB_CREATE] = { .action = ACTION("create-machine") },
+        [VERB_UNREGISTER] = { .action = ACTION("manage-machines"), .verb = "unregister", .owner = true },
+        [VERB_TERMINATE] = { .action = ACTION("manage-machines"), .verb = "terminate", .owner = true },
+        [VERB_KILL] = { .action = ACTION("manage-machines"), .verb = "kill", .owner = true },
+        [VERB_LIST] = { .action = 0 },
+        [VERB_METADATA] = { .action = ACTION("inspect-machines") },
+        [VERB_OS_RELEASE] = { .action = ACTION("inspect-machines"), .verb = "get_os_release" },
+        [VERB_ADDRESSES] = { .action = 0 },
+        [VERB_SET_LOG] = { .root_only = true },
+};
+
+const struct access_rule *access_rule(enum verb verb) {
+        return &rules[verb];
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* core/access.h: who may do what in principle: the only place where privileges are spelled. */
+#pragma once
+
+#include <stdbool.h>
+
+enum verb {
+        VERB_REGISTER,
+        VERB_CREATE,
+        VERB_UNREGISTER,
+        VERB_TERMINATE,
+        VERB_KILL,
+        VERB_LIST,
+        VERB_METADATA /* os-release and addresses by Varlink List */,
+        VERB_OS_RELEASE,
+        VERB_ADDRESSES,
+        VERB_SET_LOG /* LogControl1, SetLogLevel, GetEnvironment */,
+        _VERB_MAX,
+};
+
+struct access_rule {
+        const char *action; /* polkit action; NULL and !root_only: everybody may */
+        const char *verb;   /* polkit detail "verb"; NULL: none */
+        bool owner;         /* the machine's owner needs no polkit */
+        bool root_only;     /* never asked of polkit */
+};
+
+const struct access_rule *access_rule(enum verb verb);

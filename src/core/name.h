@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* core/name.h: what is a machine name, a unit name, a user's number; pure syntax. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MACHINE_NAME_MAX 64
+#define UNIT_NAME_MAX 255
+
+/* 1..64 bytes of [A-Za-z0-9-] labels separated by single dots; no label begins or ends with '-'. ".host" is not one. */
+bool machine_name_is_valid(const char *s);
+
+/* "machine-" + escaped name + ".scope": everything but A-Za-z0-9:_. becomes \xHH, '/' becomes '-', a leading '.' is
+ * escaped too. *ret is malloc'ed. -ENOMEM. */
+int machine_scope_name(const char *name, char **ret);
+
+/* 1..255 bytes of A-Za-z0-9:-_.\@ and a known type suffix; a template ("foo@.service") is not one. */
+bool unit_name_is_valid(const char *s);
+bool slice_name_is_valid(const char *s); /* "-.slice", "a.slice", "a-b.slice" */
+
+/* "a-b.slice" -> "a.slice/a-b.slice"; "-.slice" -> "". *ret is malloc'ed. -EINVAL, -ENOMEM. */
+int slice_path(const char *slice, char **ret);
+
+/* A control-group path (as in /proc/PID/cgroup) to the unit it belongs to, and the rest below that unit.
+ * root: the prefix to drop ("/" or the cgroup of PID 1 without "/init.scope"). *ret_subgroup is NULL when the process
+ * sits right in the unit. Both malloc'ed. -ENXIO: the path has no unit component. -ENOMEM. */
+int cgroup_path_to_unit(const char *path, const char *root, char **ret_unit, char **ret_subgroup);
+
+/* Absolute, no "." or ".." component, no control character, under 4096 bytes. */
+bool path_is_absolute_and_valid(const char *s);
+/* No control character, valid UTF-8, at most max bytes. */
+bool text_is_valid(const char *s, size_t max);

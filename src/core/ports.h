@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* core/ports.h: what the service layer needs from the outside, as structs of functions. Each is implemented in backend/
+ * (or by the doors in ipc/) and faked in tests/unit. `impl` is passed back as the first argument.
+ *
+ * Rules for every port: no call blocks; a call that answers later takes a callback that runs exactly once, possibly
+ * before the call returns; strings and records passed in are borrowed for the time of the call only. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/diag.h"
+#include "base/pidref.h"
+#include "core/machine.h"
+#include "core/scope.h"
+#include "core/uidindex.h"
+
+/* ---- processes ---- */
+struct process_port {
+        void *impl;
+        /* Opens the process (pidfd, id, start time). fd: a pidfd to take over instead (dup'ed), or -EBADF.
+         * -ESRCH: no such process. -EINVAL: fd is no pidfd, or it and pid disagree (pid 0: not compared). */
+        int (*open)(void *impl, pid_t pid, int fd, struct pidref *ret);
+        void (*close)(void *impl, struct pidref *p);
+        /* Re-opens a recorded process and compares its identity. -ESRCH: dead or recycled. On success the fd in *p is held. */
+        int (*reopen)(void *impl, struct pidref *p);
+        bool (*is_alive)(void *impl, const struct pidref *p); /* needs p->fd */
+        /* Effective uid of the process and, when it lives in a user namespace below ours, of that namespace's owner:
+         * 1 when either equals uid (at most 16 namespaces up, ours excluded), 0 when not, -errno. */
+        int (*belongs_to)(void *impl, const struct pidref *p, uid_t uid);
+        int (*parent)(void *impl, pid_t pid, pid_t *ret); /* -ESRCH */
+        /* Signals one process by its pidfd, re-opening and comparing it first when p->fd is not held. -ESRCH. */
+        int (*signal)(void *impl, const struct pidref *p, int sig);
+        /* Tells service_leader_exited() when m->leader dies, until unwatch. m must stay at its address. */
+        int (*watch)(void *impl, struct machine *m);
+        void (*unwatch)(void *impl, struct machine *m);
+        /* /proc/PID/uid_map or gid_map. -ESRCH: dead. An empty map (not written yet) gives n_ranges 0. */
+        int (*id_map)(void *impl, const struct pidref *p, bool gid, struct idmap *ret);
+};
+
+/* ---- where machines live ---- */
+struct placement {
+        char *unit;     /* malloc'ed, NULL: the process sits in no unit */
+        char *subgroup; /* malloc'ed or NULL */
+        char *cgroup;   /* malloc'ed: path in the tracking hierarchy, or NULL where there is none */
+};
+void placement_done(struct placement *p);
+
+typedef void (*port_done_fn)(void *userdata, int error);
+
+enum kill_whom { KILL_LEADER, KILL_SUPERVISOR, KILL_ALL, _KILL_WHOM_MAX };
+DECLARE_TABLE(kill_whom, enum kill_whom);
+
+struct supervisor_port {
+        void *impl;
+        /* Where a process is now. unit NULL when its path has no unit (or the host has no cgroups). -ESRCH. */
+        int (*locate)(void *impl, pid_t pid, struct placement *ret);
+        /* The unit name and cgroup that create() would use: known before anything is made, so it can be recorded first.
+         * cgroup and unit NULL: no writable hierarchy, the machine will be tracked by its pidfd alone. -EOPNOTSUPP with a sentence in
+         * d: a limit that this host cannot enforce. */
+        int (*plan)(void *impl, const char *name, const struct scope_properties *props, struct placement *ret,
+                    struct diag *d);
+        /* Makes m->cgroup (planned before) with its limits and moves the leader in; done(userdata, 0 or -errno) runs when
+         * the leader is there. When it fails nothing is left behind. */
+        void (*create)(void *impl, const struct machine *m, const struct scope_properties *props, port_done_fn done,
+                       void *userdata);
+        /* Signals every process of the machine: of its cgroup (subgroup), or without one of its leader's pid namespace or
+         * its descendants. done gets -ESRCH when there was none. */
+        void (*kill_all)(void *impl, const struct machine *m, int sig, port_done_fn done, void *userdata);
+        /* Asks the machine to end, and makes it end some seconds later if it has not. */
+        int (*stop)(void *impl, const struct machine *m);
+        /* The leader is dead: kills what is left in a cgroup that we made, removes it as soon as it is empty. */
+        void (*release)(void *impl, const struct machine *m);
+        /* Unregistered while running: forget a pending stop; a cgroup that we made is removed once it is empty. */
+        void (*abandon)(void *impl, const struct machine *m);
+        /* After loading the records: cgroups that we made and that no record names are removed once empty. */
+        void (*adopt)(void *impl, const struct machine *m); /* one call for each recovered machine, then: */
+        void (*sweep)(void *impl);
+};
+
+/* ---- records that outlive us ---- */
+struct store_port {
+        void *impl;
+        int (*save)(void *impl, const struct machine *m);
+        int (*drop)(void *impl, const struct machine *m);
+        /* Calls found() with each record (consumed). Bad files are set aside and logged once by the store. */
+        int (*load)(void *impl, void (*found)(void *userdata, struct machine *m), void *userdata);
+};
+
+/* ---- may this caller? ---- */
+struct caller {
+        uid_t uid;
+        struct pidref process; /* the peer; fd owned by the request where set */
+        const char *bus_name;  /* D-Bus unique name; NULL for Varlink */
+        bool interactive;      /* it may be asked for a password */
+};
+
+enum auth_result {
+        AUTH_ALLOWED = 0,
+        AUTH_ALLOWED_ADMIN, /* authenticated as administrator: may register any process */
+        AUTH_DENIED,
+        AUTH_INTERACTION_REQUIRED,
+};
+
+struct auth_detail {
+        const char *key, *value;
+};
+
+struct auth_port {
+        void *impl;
+        /* Asks about `action` for caller; details end with a NULL key. answer runs once unless cancelled. *ret_handle may be
+         * set for cancel(). */
+        void (*ask)(void *impl, const struct caller *caller, const char *action, const struct auth_detail *details,
+                    void (*answer)(void *userdata, enum auth_result result), void *userdata, void **ret_handle);
+        void (*cancel)(void *impl, void *handle);
+};
+
+/* ---- looking into a machine, done by the helper process ---- */
+struct address {
+        int32_t ifindex;
+        int family; /* AF_INET or AF_INET6 */
+        uint8_t bytes[16];
+};
+
+struct inspect_result {
+        /* 0; -EHOSTUNREACH: shares the host's network (no private networking); -ENOENT: no os-release; -ETIMEDOUT; ... */
+        int error;
+        const struct address *addresses;
+        size_t n_addresses;
+        char *const *os_release; /* "KEY=value" strings, NULL-terminated */
+};
+
+typedef void (*inspect_fn)(void *userdata, const struct inspect_result *result);
+
+struct inspect_port {
+        void *impl;
+        /* m->class host looks at the host itself. The answer always comes later or now, exactly once; the machine may be gone
+         * by then. */
+        void (*addresses)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
+        void (*os_release)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
+};
+
+/* ---- telling the world ---- */
+struct notify_port {
+        void *impl;
+        void (*machine_new)(void *impl, const struct machine *m);
+        void (*machine_removed)(void *impl, const struct machine *m);
+};
+
+struct clock_port {
+        void *impl;
+        uint64_t (*realtime_usec)(void *impl);
+        uint64_t (*monotonic_usec)(void *impl);
+};
+
+struct ports {
+        struct process_port process;
+        struct supervisor_port supervisor;
+        struct store_port store;
+        struct auth_port auth;
+        struct inspect_port inspect;
+        struct clock_port clock;
+};

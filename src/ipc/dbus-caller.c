@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who is behind a unique bus name: asked of the bus daemon, never of the message, and never waited for.
+ * A unique name is used once in a bus's life and keeps its process and user, so answers are kept in a small cache. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "ipc/dbus-internal.h"
+
+#define CACHE_SLOTS 128
+#define CACHED_NAME_MAX 24 /* ":1.4294967295" and more; longer ones are asked for each time */
+
+struct identity {
+        char name[CACHED_NAME_MAX];
+        uid_t uid;
+        pid_t pid;
+};
+
+struct callers {
+        struct identity slots[CACHE_SLOTS];
+        struct identity last; /* the one just resolved, whatever its name's length */
+};
+
+int callers_new(struct callers **ret) {
+        *ret = calloc(1, sizeof(**ret));
+        return *ret ? 0 : -ENOMEM;
+}
+
+void callers_free(struct callers *c) {
+        free(c);
+}
+
+static struct identity *slot_of(struct callers *c, const char *name) {
+        uint32_t h = 2166136261u;
+
+        for (const char *p = name; *p; p++)
+                h = (h ^ (uint8_t) *p) * 16777619u;
+        return &c->slots[h % CACHE_SLOTS];
+}
+
+static bool lookup(struct callers *c, const char *name) {
+        const struct identity *known = slot_of(c, name);
+
+        if (strlen(name) >= CACHED_NAME_MAX || !streq(known->name, name))
+                return false;
+        c->last = *known;
+        return true;
+}
+
+static void remember(struct callers *c, const char *name) {
+        struct identity *slot = slot_of(c, name);
+
+        if (strlen(name) >= CACHED_NAME_MAX)
+                return;
+        *slot = c->last;
+        strcpy(slot->name, name); /* checked one line up */
+}
+
+static int read_credential(sd_bus_message *m, struct identity *id) {
+        const char *key;
+        uint32_t value;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &key);
+        if (r < 0)
+                return r;
+        if (!streq(key, "UnixUserID") && !streq(key, "ProcessID"))
+                return sd_bus_message_skip(m, "v");
+        r = sd_bus_message_read(m, "v", "u", &value);
+        if (r < 0)
+                return r;
+        if (streq(key, "UnixUserID"))
+                id->uid = value;
+        else
+                id->pid = (pid_t) value;
+        return 0;
+}
+
+static int read_credentials(sd_bus_message *m, struct identity *id) {
+        int r;
+
+        id->uid = (uid_t) -1;
+        id->pid = 0;
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0) {
+                r = sd_bus_message_enter_container(m, 'e', "sv");
+                if (r <= 0)
+                        break;
+                r = read_credential(m, id);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        if (r < 0)
+                return r;
+        return id->uid == (uid_t) -1 ? -ENODATA : 0;
+}
+
+static void go_on(struct dbus_call *call) {
+        if (call->resolved(call) < 0)
+                dbus_call_finish(call);
+}
+
+static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        struct dbus_call *call = userdata;
+        struct callers *c = call->d->callers;
+        int r = -EACCES;
+
+        call->slot = sd_bus_slot_unref(call->slot);
+        if (!sd_bus_message_is_method_error(reply, NULL))
+                r = read_credentials(reply, &c->last);
+        if (r < 0) {
+                fault_set(&call->fault, FAULT_ACCESS_DENIED, "The bus does not tell who is calling.");
+                dbus_call_finish(call);
+                return 1;
+        }
+        remember(c, sd_bus_message_get_sender(call->message));
+        go_on(call);
+        return 1;
+}
+
+int dbus_call_resolve(struct dbus_call *call) {
+        const char *sender = sd_bus_message_get_sender(call->message);
+
+        if (!sender)
+                return -EPERM; /* a bus always says */
+        if (lookup(call->d->callers, sender)) {
+                go_on(call);
+                return 0;
+        }
+        return sd_bus_call_method_async(call->d->bus, &call->slot, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                        "org.freedesktop.DBus", "GetConnectionCredentials", on_credentials, call, "s",
+                                        sender);
+}
+
+int dbus_call_caller(struct dbus_call *call, bool process, struct caller *ret) {
+        const struct identity *id = &call->d->callers->last;
+        const struct process_port *port = dbus_process_port(call->d);
+
+        ret->uid = id->uid;
+        ret->interactive = sd_bus_message_get_allow_interactive_authorization(call->message) > 0;
+        ret->bus_name = strdup(strempty(sd_bus_message_get_sender(call->message)));
+        if (!ret->bus_name)
+                return -ENOMEM;
+        ret->process = PIDREF_EMPTY;
+        if (process && id->pid > 0 && port->open(port->impl, id->pid, -EBADF, &ret->process) < 0)
+                ret->process = PIDREF_EMPTY; /* gone already: it cannot be leader or supervisor */
+        return 0;
+}
+
+pid_t dbus_call_pid(struct dbus_call *call) {
+        return call->d->callers->last.pid;
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bytes to calls, replies to bytes; never more of either than the other side takes. */
+#include "ipc/varlink-connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ipc/varlink-error.h"
+#include "ipc/varlink-internal.h"
+#include "sys/pidfd.h"
+
+#define uthash_fatal(msg) abort() /* not reached: HASH_NONFATAL_OOM */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(element) ((element)->oom = true)
+#include <uthash.h>
+
+#define CONNECTIONS_MAX 8192
+#define CONNECTIONS_PER_UID 1024 /* for users other than root */
+#define READ_SIZE 65536
+#define CALLS_PER_TURN 64
+#define IDLE_TICKS 6 /* 30 s with half a message, or without taking an answer */
+
+struct uid_count {
+        uid_t uid;
+        size_t n;
+        bool oom;
+        UT_hash_handle hh;
+};
+
+static void process_calls(struct connection *c);
+
+/* ---- counting ---- */
+
+static bool count_in(struct varlink_server *v, uid_t uid) {
+        struct uid_count *u = NULL;
+
+        if (v->n_connections >= CONNECTIONS_MAX)
+                return false;
+        HASH_FIND(hh, v->counts, &uid, sizeof(uid), u);
+        if (!u) {
+                u = calloc(1, sizeof(*u));
+                if (!u)
+                        return false;
+                u->uid = uid;
+                HASH_ADD(hh, v->counts, uid, sizeof(u->uid), u);
+                if (u->oom) {
+                        free(u);
+                        return false;
+                }
+        }
+        if (uid != 0 && u->n >= CONNECTIONS_PER_UID)
+                return false;
+        u->n++;
+        v->n_connections++;
+        return true;
+}
+
+static void count_out(struct varlink_server *v, uid_t uid) {
+        struct uid_count *u = NULL;
+
+        v->n_connections--;
+        HASH_FIND(hh, v->counts, &uid, sizeof(uid), u);
+        if (u && --u->n == 0) {
+                HASH_DEL(v->counts, u);
+                free(u);
+        }
+}
+
+/* ---- replies ---- */
+
+struct json_text reply_begin(struct connection *c) {
+        struct json_text j = JSON_TEXT(&c->out);
+
+        c->reply_start = c->out.size;
+        buf_append_str(&c->out, "{\"parameters\":");
+        json_text_begin_object(&j, NULL);
+        return j;
+}
+
+static void reply_close(struct connection *c) {
+        buf_append(&c->out, "}\0", 2);
+        if (c->oneway) { /* nobody waits for it */
+                c->out.size = c->reply_start;
+                return;
+        }
+        if (buf_error(&c->out) < 0)
+                c->closing = true;
+}
+
+void reply_end(struct connection *c, struct json_text *j, bool continues) {
+        json_text_end_object(j);
+        if (continues)
+                buf_append_str(&c->out, ",\"continues\":true");
+        reply_close(c);
+}
+
+void reply_empty(struct connection *c) {
+        struct json_text j = reply_begin(c);
+
+        reply_end(c, &j, false);
+}
+
+static struct json_text error_begin(struct connection *c, const char *id) {
+        struct json_text j = JSON_TEXT(&c->out);
+
+        c->reply_start = c->out.size;
+        json_text_begin_object(&j, NULL);
+        json_text_string(&j, "error", id);
+        json_text_begin_object(&j, "parameters");
+        return j;
+}
+
+void reply_error(struct connection *c, const char *id, const char *key, const char *value) {
+        struct json_text j = error_begin(c, id);
+
+        if (key)
+                json_text_string(&j, key, value);
+        json_text_end_object(&j);
+        reply_close(c);
+}
+
+void reply_fault(struct connection *c, const struct fault *f) {
+        struct json_text j = error_begin(c, varlink_fault_name(f->kind));
+
+        varlink_fault_parameters(&j, f);
+        json_text_end_object(&j);
+        reply_close(c);
+}
+
+void reply_invalid(struct connection *c, const char *parameter) {
+        reply_error(c, "org.varlink.service.InvalidParameter", "parameter", parameter);
+}
+
+/* ---- calls ---- */
+
+static const struct varlink_method *find_method(const char *name) {
+        static const struct varlink_method *const tables[] = { varlink_machine_methods, varlink_service_methods };
+
+        for (size_t i = 0; i < ELEMENTS(tables); i++)
+                for (const struct varlink_method *m = tables[i]; m->name; m++)
+                        if (streq(m->name, name))
+                                return m;
+        return NULL;
+}
+
+static void dispatch(struct connection *c, const char *text, size_t size) {
+        struct varlink_call call = VARLINK_CALL_EMPTY;
+        const struct varlink_method *method;
+
+        if (varlink_call_parse(text, size, &call) < 0) {
+                c->closing = true; /* whoever cannot speak the protocol is not told in it */
+                return;
+        }
+        c->oneway = call.oneway;
+        c->more = call.more;
+        method = find_method(call.method);
+        if (method)
+                method->handle(c, &call);
+        else
+                reply_error(c, "org.varlink.service.MethodNotFound", "method", call.method);
+        varlink_call_done(&call);
+}
+
+static bool has_room(const struct connection *c) {
+        return c->out.size - c->out_sent < OUTPUT_HIGH;
+}
+
+static void process_calls(struct connection *c) {
+        const char *text;
+        size_t size;
+
+        c->processing = true;
+        for (int n = 0; n < CALLS_PER_TURN && !c->busy && !c->closing && has_room(c); n++) {
+                int r = varlink_frame_next(&c->in, &text, &size);
+
+                if (r == 0)
+                        break;
+                if (r < 0)
+                        c->closing = true;
+                else
+                        dispatch(c, text, size);
+        }
+        c->processing = false;
+}
+
+/* ---- bytes ---- */
+
+/* False: the connection is gone. */
+static bool flush(struct connection *c) {
+        while (c->out_sent < c->out.size) {
+                ssize_t n =
+                        send(c->fd, c->out.data + c->out_sent, c->out.size - c->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && errno == EAGAIN)
+                        return true;
+                if (n < 0) {
+                        connection_free(c);
+                        return false;
+                }
+                c->out_sent += (size_t) n;
+                c->idle_ticks = 0;
+        }
+        c->out_sent = 0;
+        if (c->out.allocated > READ_SIZE)
+                buf_done(&c->out);
+        else
+                buf_clear(&c->out);
+        if (c->closing && !c->busy) {
+                connection_free(c);
+                return false;
+        }
+        return true;
+}
+
+/* A peer that hangs up is noticed also while its call is being carried out. */
+static void update_events(struct connection *c) {
+        uint32_t events = EPOLLRDHUP;
+
+        if (!c->busy && !c->closing && has_room(c))
+                events |= EPOLLIN;
+        if (c->out_sent < c->out.size || (c->stream && has_room(c)))
+                events |= EPOLLOUT;
+        if (events != c->events) {
+                sd_event_source_set_io_events(c->io, events);
+                c->events = events;
+        }
+}
+
+/* One turn: send what there is, produce more, take the next calls. */
+static void turn(struct connection *c) {
+        process_calls(c);
+        if (flush(c))
+                update_events(c);
+}
+
+static bool receive(struct connection *c) {
+        static char buffer[READ_SIZE]; /* nothing of it is used after the call */
+        ssize_t n = recv(c->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+
+        if (n < 0)
+                return errno == EAGAIN || errno == EINTR;
+        if (n == 0)
+                return false;
+        c->idle_ticks = 0;
+        return varlink_frame_feed(&c->in, buffer, (size_t) n) >= 0;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        struct connection *c = userdata;
+
+        if ((revents & (EPOLLERR | EPOLLHUP)) || ((revents & EPOLLRDHUP) && !(c->events & EPOLLIN))) {
+                connection_free(c);
+                return 0;
+        }
+        if ((revents & EPOLLIN) && !receive(c)) {
+                connection_free(c);
+                return 0;
+        }
+        if (c->stream && has_room(c))
+                stream_continue(c->stream);
+        turn(c);
+        return 0;
+}
+
+void connection_finish_call(struct connection *c) {
+        c->busy = false;
+        if (!c->processing) /* else whoever is processing goes on itself */
+                turn(c);
+}
+
+void connection_kick(struct connection *c) {
+        if (!c->processing)
+                turn(c);
+}
+
+/* ---- coming and going ---- */
+
+void connection_new(struct varlink_server *v, int fd) {
+        struct ucred peer = { .uid = (uid_t) -1 };
+        socklen_t size = sizeof(peer);
+        struct connection *c;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || !count_in(v, peer.uid)) {
+                close(fd);
+                return;
+        }
+        c = calloc(1, sizeof(*c));
+        if (!c || sd_event_add_io(v->event, &c->io, fd, EPOLLIN | EPOLLRDHUP, on_io, c) < 0) {
+                count_out(v, peer.uid);
+                close(fd);
+                free(c);
+                return;
+        }
+        c->server = v;
+        c->fd = fd;
+        c->uid = peer.uid;
+        c->pid = peer.pid;
+        c->events = EPOLLIN | EPOLLRDHUP;
+        c->next = v->connections;
+        if (v->connections)
+                v->connections->previous = c;
+        v->connections = c;
+}
+
+void connection_free(struct connection *c) {
+        struct varlink_server *v = c->server;
+
+        if (c->previous)
+                c->previous->next = c->next;
+        else
+                v->connections = c->next;
+        if (c->next)
+                c->next->previous = c->previous;
+        if (c->request) {
+                request_cancel(c->request);
+                request_unref(c->request);
+        }
+        if (c->stream)
+                stream_cancel(c->stream);
+        sd_event_source_disable_unref(c->io);
+        close(c->fd);
+        varlink_frame_done(&c->in);
+        buf_done(&c->out);
+        count_out(v, c->uid);
+        free(c);
+}
+
+void connections_tick(struct varlink_server *v) {
+        for (struct connection *c = v->connections, *next; c; c = next) {
+                bool stuck = c->out_sent < c->out.size || (!c->busy && varlink_frame_pending(&c->in) > 0);
+
+                next = c->next;
+                if (stuck && ++c->idle_ticks > IDLE_TICKS) {
+                        log_debug("Hanging up on a client of user %u that stands still.", (unsigned) c->uid);
+                        connection_free(c);
+                }
+        }
+}
+
+int connection_caller(struct connection *c, bool process, struct caller *ret) {
+        ret->uid = c->uid;
+        ret->bus_name = NULL;
+        ret->process = PIDREF_EMPTY;
+        if (process || c->uid != 0)
+                return pidref_from_peer(c->fd, &ret->process);
+        return 0;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ipc/varlink-internal.h: what the Varlink files share. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "base/str.h"
+#include "codec/json-text.h"
+#include "codec/varlink-call.h"
+#include "codec/varlink-frame.h"
+#include "ipc/varlink-server.h"
+#include "service/service.h"
+
+#define OUTPUT_HIGH ((size_t) 64 << 10) /* bytes waiting to be sent: no more is produced above it */
+
+struct stream; /* varlink-list.c: a List on its way */
+struct uid_count;
+
+struct varlink_server {
+        sd_event *event;
+        struct service *service;
+        const struct log_control *log_control;
+        struct id128 boot_id;
+        int fd;
+        char *path, *link;
+        bool bound; /* by us: removed when we go */
+        sd_event_source *listen, *ticker;
+        struct connection *connections;
+        struct stream *streams;
+        struct uid_count *counts;
+        size_t n_connections;
+};
+
+/* One client. At most one call is carried out at a time; further ones wait in the frame. */
+struct connection {
+        struct varlink_server *server;
+        int fd;
+        sd_event_source *io;
+        uid_t uid;
+        pid_t pid;
+        struct varlink_frame in;
+        struct buf out;
+        size_t out_sent;
+        uint32_t events;         /* what io waits for */
+        struct request *request; /* being carried out */
+        struct stream *stream;   /* being sent */
+        bool oneway, more;       /* of the call being carried out */
+        bool busy, closing, processing;
+        unsigned idle_ticks;
+        size_t reply_start;
+        struct connection *previous, *next;
+};
+
+/* ---- replies: begin, add members to the object, end ---- */
+struct json_text reply_begin(struct connection *c);
+void reply_end(struct connection *c, struct json_text *j, bool continues);
+void reply_empty(struct connection *c);
+/* With one string member, or none (key NULL). */
+void reply_error(struct connection *c, const char *id, const char *key, const char *value);
+void reply_fault(struct connection *c, const struct fault *f);
+void reply_invalid(struct connection *c, const char *parameter);
+
+/* The call that made the connection busy is answered: goes on with the next, from the loop. */
+void connection_finish_call(struct connection *c);
+/* More output was produced outside of the connection's own turn. */
+void connection_kick(struct connection *c);
+/* The peer as a caller, its process opened only when asked for. */
+int connection_caller(struct connection *c, bool process, struct caller *ret);
+
+/* ---- methods ---- */
+struct varlink_method {
+        const char *name; /* "INTERFACE.METHOD"; NULL ends a table */
+        void (*handle)(struct connection *c, const struct varlink_call *call);
+};
+extern const struct varlink_method varlink_machine_methods[];
+extern const struct varlink_method varlink_service_methods[];
+
+/* name and pid of the target, as most methods have them. */
+struct target {
+        const char *name;
+        struct varlink_process pid;
+        bool interactive;
+};
+
+#define TARGET_FIELDS(type)                                                                        \
+        { "name", VARLINK_STRING, offsetof(type, target.name) },                                   \
+                { "pid", VARLINK_PROCESS, offsetof(type, target.pid) }, {                          \
+                "allowInteractiveAuthentication", VARLINK_BOOL, offsetof(type, target.interactive) \
+        }
+
+/* False: the error was sent. */
+bool varlink_extract(struct connection *c, const struct varlink_call *call, const struct varlink_field *fields,
+                     void *out);
+bool varlink_find_target(struct connection *c, const struct target *t, struct machine **ret);
+/* Submits q (consumed) for the call; the answer is empty unless `finish` says otherwise. */
+void varlink_submit(struct connection *c, struct request *q, bool interactive, void (*finish)(struct request *q));
+
+/* ---- varlink-list.c ---- */
+void varlink_list(struct connection *c, const struct varlink_call *call);
+/* Produces output until OUTPUT_HIGH or the end. */
+void stream_continue(struct stream *s);
+void stream_cancel(struct stream *s);
+/* m is about to go: streams that would send it next go on behind it. */
+void streams_skip(struct varlink_server *v, const struct machine *m);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* musterd: the registry daemon. This file wires the parts together and runs the loop:
+ *
+ *   options.c   command line                          host.c   the record of ".host"
+ *   log-sink.c  where log lines go
+ *   backend/    process (pidfds), supervisor-cgroup, store-files, helper, auth-polkit: the ports of core/ports.h
+ *   service/    what each request means
+ *   ipc/        the doors: varlink-server.c, dbus-server.c
+ *
+ * Start: bind the Varlink socket (which makes sure that we are alone), load the records, connect to the bus, say ready. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/auth-polkit.h"
+#include "backend/helper.h"
+#include "backend/process.h"
+#include "backend/store-files.h"
+#include "backend/supervisor-cgroup.h"
+#include "base/log.h"
+#include "ipc/dbus-server.h"
+#include "ipc/varlink-server.h"
+#include "musterd/host.h"
+#include "musterd/log-sink.h"
+#include "musterd/options.h"
+#include "service/service.h"
+
+struct daemon {
+        struct options options;
+        sd_event *event;
+        struct process *process;
+        struct process_port process_port; /* lent to the supervisor */
+        struct helper *helper;
+        struct supervisor_cgroup *supervisor;
+        struct store_files *store;
+        struct auth_polkit *auth;
+        struct service *service;
+        struct varlink_server *varlink;
+        struct dbus *dbus;
+};
+
+static uint64_t clock_usec(clockid_t clock) {
+        struct timespec t;
+
+        clock_gettime(clock, &t);
+        return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
+}
+
+static uint64_t realtime_usec(void *impl) {
+        return clock_usec(CLOCK_REALTIME);
+}
+
+static uint64_t monotonic_usec(void *impl) {
+        return clock_usec(CLOCK_MONOTONIC);
+}
+
+static void close_fd(int fd) {
+        close(fd);
+}
+
+static void on_leader_exit(void *userdata, struct machine *m) {
+        struct daemon *d = userdata;
+
+        service_leader_exited(d->service, m);
+}
+
+static sd_bus *get_bus(void *userdata) {
+        struct daemon *d = userdata;
+
+        return d->dbus ? dbus_connection(d->dbus) : NULL;
+}
+
+static void on_settled(void *userdata) {
+        struct daemon *d = userdata;
+
+        log_debug("Up: %zu machines; %s.", service_count(d->service), supervisor_cgroup_describe(d->supervisor));
+        sd_notify(false, "READY=1");
+        if (d->options.ready_fd >= 0) {
+                if (write(d->options.ready_fd, "\n", 1) < 0)
+                        log_debug_errno(-errno, "Cannot say that we are up on descriptor %d", d->options.ready_fd);
+                close(d->options.ready_fd);
+                d->options.ready_fd = -EBADF;
+        }
+}
+
+/* Each leader is one descriptor: take what the system lets us have. */
+static void raise_descriptor_limit(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int make_loop(struct daemon *d) {
+        sigset_t mask;
+        int r;
+
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGTERM);
+        sigaddset(&mask, SIGINT);
+        sigaddset(&mask, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        r = sd_event_new(&d->event);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGTERM, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGINT, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_set_watchdog(d->event, true);
+        return r;
+}
+
+static int make_backends(struct daemon *d) {
+        struct supervisor_cgroup_config config = { .process = &d->process_port,
+                                                   .stop_timeout_usec = d->options.stop_timeout_usec };
+        int r;
+
+        r = process_new(d->event, on_leader_exit, d, &d->process);
+        if (r < 0)
+                return r;
+        d->process_port = process_port(d->process);
+        r = helper_new(d->event, d->options.helper, &d->helper);
+        if (r < 0)
+                return r;
+        config.helper = d->helper;
+        r = supervisor_cgroup_new(d->event, &config, &d->supervisor);
+        if (r < 0)
+                return r;
+        r = store_files_new(d->options.run, &d->store);
+        if (r < 0)
+                return log_error_errno(r, "Cannot use %s/systemd/machines", d->options.run);
+        return auth_polkit_new(get_bus, d, &d->auth);
+}
+
+static int make_service(struct daemon *d) {
+        struct ports ports = {
+                .process = d->process_port,
+                .supervisor = supervisor_cgroup_port(d->supervisor),
+                .store = store_files_port(d->store),
+                .auth = auth_polkit_port(d->auth),
+                .inspect = helper_inspect_port(d->helper),
+                .clock = { .realtime_usec = realtime_usec, .monotonic_usec = monotonic_usec },
+        };
+        AUTO(machine_freep) struct machine *host = NULL;
+        uint64_t seed = 0;
+        int r;
+
+        if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+                return -errno;
+        r = host_record(&host);
+        return r < 0 ? r : service_new(&ports, seed, &host, &d->service);
+}
+
+static int open_doors(struct daemon *d) {
+        struct varlink_config varlink = { .run = d->options.run, .log_control = log_sink_control() };
+        struct dbus_config dbus = { .log_control = log_sink_control(), .settled = on_settled, .userdata = d };
+        struct notify_port listener;
+        int r;
+
+        r = varlink_server_new(d->event, d->service, &varlink, &d->varlink);
+        if (r == -EADDRINUSE)
+                return log_error_errno(r, "Another registry daemon serves %s/systemd/machine already", d->options.run);
+        if (r < 0)
+                return log_error_errno(r, "Cannot listen below %s/systemd/machine", d->options.run);
+        if (d->options.bus) {
+                r = dbus_new(d->event, d->service, &dbus, &d->dbus);
+                if (r < 0)
+                        return r;
+                listener = dbus_notify_port(d->dbus);
+                r = service_add_listener(d->service, &listener);
+                if (r < 0)
+                        return r;
+        }
+        r = service_recover(d->service);
+        if (r < 0)
+                log_warning_errno(r, "Cannot read the records of earlier machines");
+        if (!d->options.bus)
+                on_settled(d);
+        return 0;
+}
+
+static int run(struct daemon *d) {
+        int r;
+
+        r = make_loop(d);
+        if (r >= 0)
+                r = make_backends(d);
+        if (r >= 0)
+                r = make_service(d);
+        if (r >= 0)
+                r = open_doors(d);
+        if (r < 0)
+                return r;
+        return sd_event_loop(d->event);
+}
+
+/* In the order of who uses whom. The machines run on: they never were our children. */
+static void done(struct daemon *d) {
+        sd_notify(false, "STOPPING=1");
+        dbus_free(d->dbus);
+        d->dbus = NULL;
+        varlink_server_free(d->varlink);
+        helper_free(d->helper); /* answers what is still open, so before those who asked */
+        auth_polkit_free(d->auth);
+        service_free(d->service);
+        supervisor_cgroup_free(d->supervisor);
+        store_files_free(d->store);
+        process_free(d->process);
+        sd_event_unref(d->event);
+}
+
+int main(int argc, char **argv) {
+        struct daemon d = { .event = NULL };
+        int r;
+
+        log_sink_open();
+        r = options_parse(argc, argv, &d.options);
+        if (r != 0)
+                return r > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        umask(022);
+        raise_descriptor_limit();
+        machine_set_fd_closer(close_fd);
+        r = run(&d);
+        if (r < 0)
+                log_error_errno(r, "musterd cannot go on");
+        done(&d);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

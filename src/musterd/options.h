@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* musterd/options.h: the command line of musterd. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct options {
+        bool bus;                   /* use a D-Bus system bus when there is one */
+        const char *run;            /* run-time directory */
+        const char *helper;         /* path of muster-helper */
+        uint64_t stop_timeout_usec; /* how long a machine may take to end when asked */
+        int ready_fd;               /* gets one newline when we are up; -EBADF: none */
+};
+
+/* 0: go on. 1: --help or --version was answered. -EINVAL: said what was wrong on standard error. */
+int options_parse(int argc, char **argv, struct options *ret);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* service/service.h: what every verb means, once, for both doors.
+ *
+ * Look-ups answer at once. Verbs that change something, or look into a machine, take a request and finish it later:
+ *   adapter: request_new() -> fill verb, caller, parameters -> service_submit() -> q->finish(q) exactly once.
+ * After finish() the adapter drops its reference. When its peer goes away it calls request_cancel() first. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/access.h"
+#include "core/ports.h"
+#include "core/registry.h"
+#include "service/fault.h"
+
+struct service;
+
+/* ports is copied. host: the record of ".host" (consumed). -ENOMEM. */
+int service_new(const struct ports *ports, uint64_t seed, struct machine **host, struct service **ret);
+void service_free(struct service *s);
+DEFINE_AUTO(struct service *, service_free)
+
+/* Doors that want to hear of machines coming and going; n is copied. At most 8. -ENOSPC. */
+int service_add_listener(struct service *s, const struct notify_port *n);
+/* Loads the records, drops the dead, announces the living (again) and the ended. */
+int service_recover(struct service *s);
+
+/* For doors that identify a peer process. Borrowed. */
+const struct ports *service_ports(const struct service *s);
+
+/* ---- events from the ports ---- */
+void service_leader_exited(struct service *s, struct machine *m);
+
+/* ---- look-ups: no authorisation ---- */
+/* ".host" gives the host record. NULL: none. */
+struct machine *service_find(struct service *s, const char *name);
+/* registry.md section 9: leader, then unit, then the same for the parent. NULL: none. */
+struct machine *service_find_by_pid(struct service *s, pid_t pid);
+/* In order of registration, the host first when with_host. NULL at the end. */
+struct machine *service_first(struct service *s, bool with_host);
+struct machine *service_next(struct service *s, const struct machine *m);
+size_t service_count(struct service *s); /* without the host */
+
+/* Name and/or process of a target, as both doors give them: name NULL or "", pid -1: not given. Both given must agree.
+ * -1 with FAULT_NO_SUCH_MACHINE or FAULT_INVALID_ARGUMENT in *f. */
+int service_target(struct service *s, const char *name, pid_t pid, struct machine **ret, struct fault *f);
+
+int service_uid_shift(struct service *s, const struct machine *m, uint32_t *ret, struct fault *f);
+int service_map_from(struct service *s, const struct machine *m, bool gid, uint32_t inner, uint32_t *ret,
+                     struct fault *f);
+int service_map_to(struct service *s, bool gid, uint32_t outer, const struct machine **ret_m, uint32_t *ret_inner,
+                   struct fault *f);
+
+/* ---- requests ---- */
+struct registration {
+        struct machine *machine;       /* owned; what the client asked for. leader.pid 0: the caller */
+        int leader_fd;                 /* owned pidfd, or -EBADF */
+        uint64_t leader_id;            /* pidfd inode the client claims, 0: not given */
+        bool create;                   /* make a scope for it (CreateMachine, allocateUnit) */
+        bool reply_early;              /* Varlink: finish as soon as the machine is recorded */
+        struct scope_properties scope; /* create only */
+};
+
+void registration_free(struct registration *r);
+DEFINE_AUTO(struct registration *, registration_free)
+
+struct request {
+        unsigned n_ref;
+        struct service *service;
+        enum verb verb;
+        struct caller caller;              /* bus_name is owned by the request */
+        char *name;                        /* target machine, owned; NULL for REGISTER/CREATE */
+        struct registration *registration; /* REGISTER/CREATE, owned */
+        enum kill_whom whom;               /* KILL */
+        int signal;                        /* KILL */
+        const char *detail_key;            /* polkit detail key of the name: "machine" (default) or "name" */
+
+        struct fault fault;                     /* set when finish() runs; kind NONE: success */
+        const struct inspect_result *inspected; /* ADDRESSES, OS_RELEASE: valid during finish() only */
+        const struct machine *machine;          /* REGISTER/CREATE: the new machine, valid during finish() only */
+
+        void (*finish)(struct request *q);
+        void *adapter;      /* the adapter's own */
+        int adapter_number; /* likewise */
+
+        /* private to service/ */
+        void *auth_handle;
+        void (*authorized)(struct request *q, enum auth_result result); /* what goes on after the access check */
+        bool cancelled, finished;
+};
+
+int request_new(struct service *s, enum verb verb, struct request **ret);
+struct request *request_ref(struct request *q);
+void request_unref(struct request *q);
+DEFINE_AUTO(struct request *, request_unref)
+void service_submit(struct request *q);
+/* The peer is gone: finish() will not run any more. What was begun is completed or undone without it. */
+void request_cancel(struct request *q);
+
+/* Somebody is being asked for permission: worth watching whether the peer stays. */
+static inline bool request_is_waiting(const struct request *q) {
+        return q->auth_handle;
+}
+
+/* Only the access check of q->verb on q->name (may be NULL): finish() with fault NONE when allowed. For verbs that the
+ * doors carry out themselves (VERB_METADATA, VERB_SET_LOG). */
+void service_authorize(struct request *q);

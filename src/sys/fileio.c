@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sys/fileio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+
+#define FIRST_GUESS 4096
+#define TEMPORARY_NAME_MAX 300
+
+int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+        AUTO_CLOSE int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+        size_t allocated = max < FIRST_GUESS ? max + 2 : FIRST_GUESS, size = 0;
+        AUTO_FREE char *data = NULL;
+
+        if (fd < 0)
+                return -errno;
+        data = malloc(allocated);
+        if (!data)
+                return -ENOMEM;
+        for (;;) {
+                ssize_t n = read(fd, data + size, allocated - size - 1);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                size += (size_t) n;
+                if (size > max)
+                        return -EFBIG;
+                if (size + 1 == allocated) {
+                        char *bigger = realloc(data, allocated * 2);
+
+                        if (!bigger)
+                                return -ENOMEM;
+                        data = bigger;
+                        allocated *= 2;
+                }
+        }
+        data[size] = '\0';
+        *ret = STEAL(data);
+        if (ret_size)
+                *ret_size = size;
+        return 0;
+}
+
+int write_attribute_at(int dir_fd, const char *path, const char *data, size_t size) {
+        AUTO_CLOSE int fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        do
+                n = write(fd, data, size);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        return (size_t) n == size ? 0 : -EIO;
+}
+
+int write_attribute_text_at(int dir_fd, const char *path, const char *text) {
+        return write_attribute_at(dir_fd, path, text, strlen(text));
+}
+
+/* Hidden, so that readers of the directory do not take it for a record; unique among the threads of this process. */
+static int temporary_name(const char *name, char ret[static TEMPORARY_NAME_MAX]) {
+        static atomic_uint counter;
+        int n = snprintf(ret, TEMPORARY_NAME_MAX, ".#%s.%d.%u", name, (int) getpid(), atomic_fetch_add(&counter, 1));
+
+        return n > 0 && n < TEMPORARY_NAME_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int write_all(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                data += n;
+                size -= (size_t) n;
+        }
+        return 0;
+}
+
+static int write_new(int dir_fd, const char *name, const char *data, size_t size, mode_t mode, bool durable) {
+        AUTO_CLOSE int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, data, size);
+        if (r >= 0 && durable && fsync(fd) < 0)
+                r = -errno;
+        return r;
+}
+
+int write_file_atomic_at(int dir_fd, const char *name, const char *data, size_t size, mode_t mode, bool durable) {
+        char temporary[TEMPORARY_NAME_MAX];
+        int r;
+
+        r = temporary_name(name, temporary);
+        if (r < 0)
+                return r;
+        r = write_new(dir_fd, temporary, data, size, mode, durable);
+        if (r >= 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
+                r = -errno;
+        if (r < 0 && r != -EEXIST)
+                unlinkat(dir_fd, temporary, 0);
+        return r;
+}
+
+int symlink_atomic_at(int dir_fd, const char *target, const char *name) {
+        char temporary[TEMPORARY_NAME_MAX];
+        int r;
+
+        /* The usual case first: nothing is there. */
+        if (symlinkat(target, dir_fd, name) >= 0)
+                return 0;
+        if (errno != EEXIST)
+                return -errno;
+        r = temporary_name(name, temporary);
+        if (r < 0)
+                return r;
+        if (symlinkat(target, dir_fd, temporary) < 0)
+                return -errno;
+        if (renameat(dir_fd, temporary, dir_fd, name) < 0) {
+                r = -errno;
+                unlinkat(dir_fd, temporary, 0);
+        }
+        return r;
+}
+
+int mkdir_parents(const char *path, mode_t mode) {
+        AUTO_FREE char *copy = strdup(path);
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *p = copy + 1;; p++) {
+                char c = *p;
+
+                if (c != '/' && c != '\0')
+                        continue;
+                *p = '\0';
+                if (mkdir(copy, mode) < 0 && errno != EEXIST)
+                        return -errno;
+                if (c == '\0')
+                        return 0;
+                *p = c;
+        }
+}

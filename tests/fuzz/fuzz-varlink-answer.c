@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whatever a registry answers, a client must survive it: reply, machine, and the same text laid out. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "codec/json-out.h"
+#include "codec/machine-view.h"
+#include "codec/varlink-answer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        AUTO_BUF struct buf out = BUF_EMPTY;
+        struct varlink_answer answer;
+        struct machine_view view;
+
+        if (varlink_answer_decode((const char *) data, size, &answer) < 0)
+                return 0;
+        if (machine_view_decode(&answer, &view) == 0) {
+                if (!view.name || view.n_addresses > MACHINE_VIEW_ADDRESSES_MAX)
+                        abort();
+                (void) machine_view_os(&view, "ID");
+                machine_view_done(&view);
+        }
+        varlink_answer_done(&answer);
+        (void) json_pretty((const char *) data, size, &out);
+        return 0;
+}

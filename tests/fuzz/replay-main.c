@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Runs a fuzz target over every file of a corpus directory, then over mutations of them: a fixed, repeatable amount of
+ * what a fuzzer does, so that `make check` needs no fuzzer. */
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define INPUT_MAX (1 << 16)
+#define MUTATIONS 400 /* for each seed */
+
+static uint64_t state = 88172645463325252ULL;
+
+static uint64_t next_random(void) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        return state;
+}
+
+/* A copy on the heap of exactly the size, so that the address sanitizer sees a read past the end. */
+static void run(const uint8_t *data, size_t size) {
+        uint8_t *copy = malloc(size ? size : 1);
+
+        if (!copy)
+                abort();
+        memcpy(copy, data, size);
+        LLVMFuzzerTestOneInput(copy, size);
+        free(copy);
+}
+
+static size_t mutate(uint8_t *data, size_t size) {
+        for (uint64_t n = 1 + next_random() % 4; n > 0 && size > 0; n--) {
+                size_t at = next_random() % size;
+
+                switch (next_random() % 5) {
+                case 0:
+                        data[at] = (uint8_t) next_random();
+                        break;
+                case 1:
+                        data[at] ^= (uint8_t) (1 << next_random() % 8);
+                        break;
+                case 2: /* cut */
+                        memmove(data + at, data + at + 1, size - at - 1);
+                        size--;
+                        break;
+                case 3: /* repeat the tail */
+                        if (size + (size - at) <= INPUT_MAX) {
+                                memmove(data + size, data + at, size - at);
+                                size += size - at;
+                        }
+                        break;
+                default:
+                        size = at;
+                }
+        }
+        return size;
+}
+
+static int replay(const char *path) {
+        static uint8_t seed[INPUT_MAX], input[INPUT_MAX];
+        FILE *f = fopen(path, "rbe");
+        size_t size;
+
+        if (!f) {
+                perror(path);
+                return -1;
+        }
+        size = fread(seed, 1, sizeof(seed), f);
+        fclose(f);
+        run(seed, size);
+        for (int i = 0; i < MUTATIONS; i++) {
+                memcpy(input, seed, size);
+                run(input, mutate(input, size));
+        }
+        return 0;
+}
+
+int main(int argc, char **argv) {
+        struct dirent *entry;
+        char path[4096];
+        int n = 0;
+        DIR *dir;
+
+        dir = argc == 2 ? opendir(argv[1]) : NULL;
+        if (!dir) {
+                fprintf(stderr, "Usage: %s CORPUS-DIRECTORY\n", argv[0]);
+                return 2;
+        }
+        while ((entry = readdir(dir))) {
+                if (entry->d_name[0] == '.')
+                        continue;
+                snprintf(path, sizeof(path), "%s/%s", argv[1], entry->d_name);
+                if (replay(path) < 0)
+                        return 1;
+                n++;
+        }
+        closedir(dir);
+        printf("%d seeds, %d mutations each\n", n, MUTATIONS);
+        return n > 0 ? 0 : 1;
+}

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the tests have to do with: the bus, the daemon, processes, the Varlink socket, control groups."""
+import ctypes
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+BUS_SOCKET = "/run/dbus/system_bus_socket"
+BUS_ADDRESS = "unix:path=" + BUS_SOCKET
+VARLINK_SOCKET = "/run/systemd/machine/io.systemd.Machine"
+MACHINES = pathlib.Path("/run/systemd/machines")
+
+BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  {services}
+  <policy context="default">
+    <allow user="*"/>
+    {allow}
+  </policy>
+  {includes}
+  <limit name="max_connections_per_user">4096</limit>
+  <limit name="max_match_rules_per_connection">65536</limit>
+  <limit name="max_replies_per_connection">65536</limit>
+  <limit name="max_incoming_bytes">1000000000</limit>
+  <limit name="max_outgoing_bytes">1000000000</limit>
+</busconfig>
+"""
+OPEN_POLICY = '<allow own="*"/><allow send_destination="*" eavesdrop="false"/><allow receive_sender="*"/>'
+
+
+def wait_until(condition, what, timeout=10.0):
+    """Polls; returns the condition's first true value."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"timed out: {what}")
+        time.sleep(0.005)
+
+
+class Bus:
+    def __init__(self, policy=OPEN_POLICY, services="", includes=""):
+        pathlib.Path("/run/dbus").mkdir(exist_ok=True)
+        config = pathlib.Path("/run/dbus/test.conf")
+        config.write_text(BUS_CONFIG.format(socket=BUS_SOCKET, allow=policy, services=services, includes=includes))
+        pathlib.Path(BUS_SOCKET).unlink(missing_ok=True)
+        self.process = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile",
+                                         "--print-address=1"], stdout=subprocess.PIPE, text=True)
+        KEPT.add(self.process.pid)
+        assert self.process.stdout.readline(), "dbus-daemon did not start"
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        KEPT.discard(self.process.pid)
+        pathlib.Path(BUS_SOCKET).unlink(missing_ok=True)
+
+
+# Processes that outlive a test on purpose (the bus of the session).
+KEPT = set()
+
+
+class Musterd:
+    def __init__(self, build, *options, run="/run"):
+        self.build = build
+        self.options = options
+        self.run = run
+        self.process = None
+        self.log = pathlib.Path(os.environ["TMPDIR"]) / "musterd.log"
+
+    def command(self):
+        return [str(self.build / "musterd"), f"--helper={self.build / 'muster-helper'}", "--log-level=debug",
+                f"--run={self.run}", *self.options]
+
+    def start(self):
+        ready, told = os.pipe()
+        with open(self.log, "a") as log:
+            self.process = subprocess.Popen([*self.command(), f"--ready-fd={told}"], stderr=log, pass_fds=[told],
+                                            env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=BUS_ADDRESS))
+        os.close(told)
+        with os.fdopen(ready) as pipe:
+            assert pipe.readline() == "\n", "musterd did not start:\n" + self.log.read_text()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def kill(self):
+        """SIGKILL: nothing is said, nothing is put away."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(20) == 0, self.log.read_text()[-4000:]
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def finish(self):
+        """Unregisters what is there, then ends; fails when it died on the way or a sanitizer complained."""
+        assert self.process.poll() is None, "musterd is dead:\n" + self.log.read_text()[-4000:]
+        with Varlink() as v:
+            for machine in v.list():
+                if machine["class"] != "host":
+                    v.call("io.systemd.Machine.Unregister", {"name": machine["name"]})
+        self.stop()
+        text = self.log.read_text()
+        assert "ERROR: AddressSanitizer" not in text and "runtime error:" not in text, text[-8000:]
+        self.log.unlink()
+
+    def logged(self):
+        return self.log.read_text()
+
+
+class Processes:
+    def __init__(self):
+        self.all = []
+
+    def mapped(self, uids, gids=None, count=65536):
+        """A sleeper in a user namespace whose ids 0.. are the host's from uids (gids) on."""
+        pid = self.sleeper(unshare=["-U"])
+        for kind, start in (("uid", uids), ("gid", gids or uids)):
+            pathlib.Path(f"/proc/{pid}/{kind}_map").write_text(f"0 {start} {count}\n")
+        return pid
+
+    def sleeper(self, cgroup=None, command=("sleep", "1000"), unshare=None, user=None):
+        """A process that does nothing; cgroup: directories to start it in; unshare: options of unshare(1)."""
+        directories = [cgroup] if isinstance(cgroup, (str, pathlib.Path)) else cgroup or []
+
+        def enter():
+            for directory in directories:
+                pathlib.Path(directory, "cgroup.procs").write_text("0")
+
+        argv = ["unshare", *unshare, "--", *command] if unshare else list(command)
+        process = subprocess.Popen(argv, preexec_fn=enter if directories else None, user=user,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.all.append(process)
+        if unshare:
+            wait_until(lambda: comm(process.pid) == os.path.basename(command[0]), "unshare to run the command")
+        return process.pid
+
+    def kill(self, pid, sig=signal.SIGKILL):
+        os.kill(pid, sig)
+        for process in self.all:
+            if process.pid == pid and sig == signal.SIGKILL:
+                process.wait()
+
+    def end(self):
+        for process in self.all:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def comm(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return None
+
+
+class VarlinkError(Exception):
+    def __init__(self, error, parameters):
+        super().__init__(f"{error} {parameters}")
+        self.error = error
+        self.parameters = parameters
+
+
+class Varlink:
+    """A client written from the protocol's description, not from ours."""
+
+    def __init__(self, path=VARLINK_SOCKET, timeout=15):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout)
+        self.socket.connect(path)
+        self.buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, method, parameters=None, **flags):
+        message = {"method": method, **flags}
+        if parameters is not None:
+            message["parameters"] = parameters
+        self.socket.sendall(json.dumps(message).encode() + b"\0")
+
+    def receive(self):
+        while b"\0" not in self.buffer:
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise EOFError("the server hung up")
+            self.buffer += data
+        text, self.buffer = self.buffer.split(b"\0", 1)
+        return json.loads(text)
+
+    def call(self, method, parameters=None):
+        self.send(method, parameters)
+        return self.answer()
+
+    def answer(self):
+        reply = self.receive()
+        if "error" in reply:
+            raise VarlinkError(reply["error"], reply.get("parameters", {}))
+        return reply.get("parameters", {})
+
+    def stream(self, method, parameters=None):
+        self.send(method, parameters, more=True)
+        while True:
+            reply = self.receive()
+            if "error" in reply:
+                raise VarlinkError(reply["error"], reply.get("parameters", {}))
+            yield reply["parameters"]
+            if not reply.get("continues"):
+                return
+
+    def list(self, **parameters):
+        try:
+            return list(self.stream("io.systemd.Machine.List", parameters))
+        except VarlinkError as e:
+            if e.error.endswith("NoSuchMachine") and not parameters:
+                return []
+            raise
+
+    def register(self, name, leader, **parameters):
+        return self.call("io.systemd.Machine.Register",
+                         {"name": name, "class": "container", "leaderProcessId": {"pid": leader}, **parameters})
+
+    def names(self):
+        return sorted(m["name"] for m in self.list() if m["class"] != "host")
+
+
+def busctl(*arguments, check=True, **options):
+    """Stock busctl against the sandbox's bus; returns the completed process."""
+    result = subprocess.run(["busctl", f"--address={BUS_ADDRESS}", *map(str, arguments)], capture_output=True, text=True,
+                            **options)
+    if check:
+        assert result.returncode == 0, result.stderr
+    return result
+
+
+MANAGER = ("org.freedesktop.machine1", "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager")
+
+
+def manager(method, *arguments, check=True, **options):
+    return busctl("call", *MANAGER, method, *arguments, check=check, **options)
+
+
+def cgroup_root(mode):
+    """Where machines live: the hierarchy that stock libsystemd reads."""
+    return {"v2": pathlib.Path("/sys/fs/cgroup"), "hybrid": pathlib.Path("/sys/fs/cgroup/unified"),
+            "v1": pathlib.Path("/sys/fs/cgroup/systemd")}.get(mode)
+
+
+def scope_directories():
+    """Every directory of a machine's scope, in whatever hierarchy."""
+    return [str(p) for p in pathlib.Path("/sys/fs/cgroup").rglob("*.scope") if p.is_dir()]
+
+
+def stray_processes():
+    """Everything in this PID namespace but PID 1, ourselves, what runs us, and what is kept."""
+    known = {1, os.getpid(), *KEPT}
+    pid = os.getppid()
+    while pid > 1:
+        known.add(pid)
+        pid = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) not in known:
+            try:
+                if pathlib.Path(entry, "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+                    found.append(int(entry.name))
+            except OSError:
+                pass
+    return found
+
+
+def leftovers():
+    left = [f"process {pid} ({comm(pid)})" for pid in stray_processes()]
+    left += scope_directories()
+    if MACHINES.is_dir():
+        left += [str(p) for p in MACHINES.iterdir()]
+    return left
+
+
+def drop_privileges(uid):
+    """preexec_fn of a process that is an ordinary user."""
+    def enter():
+        libc = ctypes.CDLL(None, use_errno=True)
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE, which the change of uid has cleared
+    return enter

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Ports that do nothing but remember, and fail or answer when a test says so: for what reality will not do on demand. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "service/service.h"
+
+struct fake {
+        struct ports ports;
+        struct service *service;
+
+        /* What reality would be. */
+        pid_t dead[8]; /* processes that have died */
+        size_t n_dead;
+        int save_error;              /* the next save() fails with it, once */
+        const char *unit;            /* locate() finds processes in it */
+        bool cgroups;                /* plan() finds a hierarchy */
+        int watch_error;             /* watch() fails with it */
+        struct machine *records[4];  /* what load() finds; consumed */
+        bool hold_auth, hold_create; /* answer later: fake_answer_auth(), fake_finish_create() */
+
+        /* What happened, as words: "save a", "new a", "kill_all a 9" ... */
+        char log[4096];
+
+        /* Waiting. */
+        void (*auth_answer)(void *userdata, enum auth_result result);
+        void *auth_userdata;
+        enum auth_result auth_result; /* given at once unless hold_auth */
+        port_done_fn create_done;
+        void *create_userdata;
+        int create_error;
+};
+
+void fake_init(struct fake *f); /* makes f->service too */
+void fake_done(struct fake *f);
+void fake_kill(struct fake *f, pid_t pid); /* it is dead, and the daemon is told */
+void fake_answer_auth(struct fake *f, enum auth_result result);
+void fake_finish_create(struct fake *f, int error);
+bool fake_happened(const struct fake *f, const char *what);
+void fake_forget_log(struct fake *f);

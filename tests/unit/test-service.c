@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The verbs where things go wrong at the worst moment: answers that come late, peers that hang up, records that cannot be
+ * written, leaders that die halfway. */
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "fake-ports.h"
+
+struct outcome {
+        bool finished;
+        struct fault fault;
+};
+
+static void on_finish(struct request *q) {
+        struct outcome *o = q->adapter;
+
+        assert_false(o->finished); /* exactly once */
+        o->finished = true;
+        o->fault = q->fault;
+}
+
+static struct request *new_request(struct fake *f, enum verb verb, const char *name, uid_t uid, struct outcome *o) {
+        struct request *q = NULL;
+
+        *o = (struct outcome){ .finished = false };
+        assert_int_equal(request_new(f->service, verb, &q), 0);
+        q->caller.uid = uid;
+        q->caller.process.pid = 500;
+        q->caller.process.id = 1500;
+        q->name = name ? strdup(name) : NULL;
+        q->finish = on_finish;
+        q->adapter = o;
+        return q;
+}
+
+static struct request *new_registration(struct fake *f, const char *name, pid_t leader, bool create, uid_t uid,
+                                        struct outcome *o) {
+        struct request *q = new_request(f, create ? VERB_CREATE : VERB_REGISTER, NULL, uid, o);
+
+        q->registration = calloc(1, sizeof(*q->registration));
+        assert_non_null(q->registration);
+        q->registration->leader_fd = -EBADF;
+        q->registration->create = create;
+        assert_int_equal(machine_new(name, &q->registration->machine), 0);
+        q->registration->machine->leader.pid = leader;
+        return q;
+}
+
+static struct outcome do_register(struct fake *f, const char *name, pid_t leader, bool create, uid_t uid) {
+        struct outcome o;
+        struct request *q = new_registration(f, name, leader, create, uid, &o);
+
+        service_submit(q);
+        request_unref(q);
+        return o;
+}
+
+static struct outcome do_verb(struct fake *f, enum verb verb, const char *name, uid_t uid) {
+        struct outcome o;
+        struct request *q = new_request(f, verb, name, uid, &o);
+
+        q->signal = 15;
+        service_submit(q);
+        request_unref(q);
+        return o;
+}
+
+static void test_order_of_a_registration(void **state) {
+        struct fake f;
+        struct outcome o;
+
+        fake_init(&f);
+        f.unit = "web.service";
+        o = do_register(&f, "web", 10, false, 0);
+        assert_int_equal(o.fault.kind, FAULT_NONE);
+        assert_string_equal(f.log, "watch web;save web running;new web;");
+        assert_string_equal(service_find(f.service, "web")->unit, "web.service");
+        assert_int_equal(service_find(f.service, "web")->supervisor.pid, 500);
+        fake_done(&f);
+}
+
+static void test_order_of_a_creation(void **state) {
+        struct fake f;
+
+        fake_init(&f);
+        assert_int_equal(do_register(&f, "web", 10, true, 0).fault.kind, FAULT_NONE);
+        /* The intention is on disk before anything is made, the result before it is announced. */
+        assert_string_equal(f.log, "watch web;save web opening;create web;save web running;new web;");
+        fake_done(&f);
+}
+
+static void test_record_that_cannot_be_written(void **state) {
+        struct fake f;
+        struct outcome o;
+
+        fake_init(&f);
+        f.save_error = -ENOSPC;
+        o = do_register(&f, "web", 10, false, 0);
+        assert_int_equal(o.fault.kind, FAULT_ERRNO);
+        assert_int_equal(o.fault.error, -ENOSPC);
+        assert_null(service_find(f.service, "web"));
+        assert_false(fake_happened(&f, "new web"));
+        assert_true(fake_happened(&f, "unwatch web"));
+
+        /* The second write of a creation: the cgroup exists by then and is let go of, not killed. */
+        fake_forget_log(&f);
+        f.hold_create = true;
+        {
+                struct request *q = new_registration(&f, "made", 11, true, 0, &o);
+
+                service_submit(q);
+                request_unref(q);
+        }
+        assert_false(o.finished);
+        f.save_error = -ENOSPC;
+        fake_finish_create(&f, 0);
+        assert_true(o.finished);
+        assert_int_equal(o.fault.error, -ENOSPC);
+        assert_true(fake_happened(&f, "abandon made"));
+        assert_null(service_find(f.service, "made"));
+        fake_done(&f);
+}
+
+static void test_creation_that_fails(void **state) {
+        struct fake f;
+        struct outcome o;
+
+        fake_init(&f);
+        f.create_error = -EIO;
+        o = do_register(&f, "web", 10, true, 0);
+        assert_int_equal(o.fault.error, -EIO);
+        assert_null(service_find(f.service, "web"));
+        assert_true(fake_happened(&f, "drop web"));
+        assert_false(fake_happened(&f, "new web"));
+        assert_false(fake_happened(&f, "removed web")); /* nobody had heard of it */
+        fake_done(&f);
+}
+
+static void test_leader_that_dies_while_its_cgroup_is_made(void **state) {
+        struct fake f;
+        struct outcome o;
+        struct request *q;
+
+        fake_init(&f);
+        f.hold_create = true;
+        q = new_registration(&f, "web", 10, true, 0, &o);
+        service_submit(q);
+        request_unref(q);
+        fake_kill(&f, 10);
+        assert_non_null(service_find(f.service, "web")); /* the answer about the cgroup decides */
+        assert_int_equal(do_verb(&f, VERB_TERMINATE, "web", 0).fault.error, -EBUSY);
+        fake_finish_create(&f, 0);
+        assert_true(o.finished);
+        assert_null(service_find(f.service, "web"));
+        assert_true(fake_happened(&f, "release web"));
+        assert_true(fake_happened(&f, "removed web"));
+        fake_done(&f);
+}
+
+static void test_name_is_free_before_the_death_is_told(void **state) {
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "web", 10, false, 0);
+        f.dead[f.n_dead++] = 10; /* nobody has told the daemon yet */
+        assert_int_equal(do_register(&f, "web", 11, false, 0).fault.kind, FAULT_NONE);
+        assert_int_equal(service_find(f.service, "web")->leader.pid, 11);
+        assert_true(fake_happened(&f, "removed web"));
+        fake_done(&f);
+}
+
+static void test_peer_that_hangs_up_while_asked(void **state) {
+        struct fake f;
+        struct outcome o;
+        struct request *q;
+
+        fake_init(&f);
+        f.hold_auth = true;
+        q = new_registration(&f, "web", 1234, false, 1000, &o);
+        service_submit(q);
+        assert_true(request_is_waiting(q));
+        request_cancel(q);
+        request_unref(q);
+        assert_false(o.finished);
+        assert_true(fake_happened(&f, "cancel"));
+        assert_null(service_find(f.service, "web"));
+        fake_done(&f);
+}
+
+static void test_answer_after_the_machine_died(void **state) {
+        struct fake f;
+        struct outcome o;
+        struct request *q;
+
+        fake_init(&f);
+        do_register(&f, "web", 10, false, 0);
+        f.hold_auth = true;
+        q = new_request(&f, VERB_TERMINATE, "web", 1000, &o);
+        service_submit(q);
+        assert_false(o.finished);
+        fake_kill(&f, 10);
+        fake_answer_auth(&f, AUTH_ALLOWED);
+        request_unref(q);
+        assert_true(o.finished);
+        assert_int_equal(o.fault.kind, FAULT_NO_SUCH_MACHINE);
+        assert_false(fake_happened(&f, "stop web"));
+        fake_done(&f);
+}
+
+static void test_name_taken_while_a_password_was_typed(void **state) {
+        struct fake f;
+        struct outcome o;
+        struct request *q;
+
+        fake_init(&f);
+        f.hold_auth = true;
+        q = new_registration(&f, "web", 1234, false, 1000, &o);
+        service_submit(q);
+        do_register(&f, "web", 10, false, 0);
+        fake_answer_auth(&f, AUTH_ALLOWED_ADMIN);
+        request_unref(q);
+        assert_int_equal(o.fault.kind, FAULT_MACHINE_EXISTS);
+        assert_int_equal(service_find(f.service, "web")->leader.pid, 10);
+        fake_done(&f);
+}
+
+static void test_who_may(void **state) {
+        struct fake f;
+
+        fake_init(&f);
+        f.auth_result = AUTH_DENIED;
+        assert_int_equal(do_register(&f, "a", 1234, false, 1000).fault.kind, FAULT_ACCESS_DENIED);
+        f.auth_result = AUTH_INTERACTION_REQUIRED;
+        assert_int_equal(do_register(&f, "a", 1234, false, 1000).fault.kind, FAULT_INTERACTIVE_AUTH);
+        f.auth_result = AUTH_ALLOWED;
+        assert_int_equal(do_register(&f, "a", 10, false, 1000).fault.kind, FAULT_ACCESS_DENIED); /* not his process */
+        assert_int_equal(do_register(&f, "a", 1234, false, 1000).fault.kind, FAULT_NONE);
+        f.auth_result = AUTH_ALLOWED_ADMIN;
+        assert_int_equal(do_register(&f, "b", 10, false, 1000).fault.kind, FAULT_NONE);
+        /* The owner needs to ask nobody, somebody else does. */
+        f.auth_result = AUTH_DENIED;
+        assert_int_equal(do_verb(&f, VERB_KILL, "a", 1000).fault.kind, FAULT_NONE);
+        assert_int_equal(do_verb(&f, VERB_KILL, "a", 1001).fault.kind, FAULT_ACCESS_DENIED);
+        assert_int_equal(do_verb(&f, VERB_OS_RELEASE, "a", 1000).fault.kind, FAULT_ACCESS_DENIED);
+        assert_int_equal(do_verb(&f, VERB_SET_LOG, NULL, 1000).fault.kind, FAULT_ACCESS_DENIED);
+        assert_int_equal(do_verb(&f, VERB_SET_LOG, NULL, 0).fault.kind, FAULT_NONE);
+        fake_done(&f);
+}
+
+static void test_failed_registration_harms_nobody(void **state) {
+        struct fake f;
+
+        fake_init(&f);
+        f.unit = "shared.service";
+        do_register(&f, "a", 10, false, 0);
+        fake_forget_log(&f);
+        assert_int_equal(do_register(&f, "b", 10, false, 0).fault.error, -EEXIST); /* the same leader */
+        assert_int_equal(do_register(&f, "c", 11, false, 0).fault.error, -EEXIST); /* the same unit */
+        assert_string_equal(f.log, "");
+        assert_non_null(service_find(f.service, "a"));
+        f.unit = NULL;
+        f.watch_error = -EMFILE;
+        assert_int_equal(do_register(&f, "d", 12, false, 0).fault.error, -EMFILE);
+        assert_null(service_find(f.service, "d"));
+        fake_done(&f);
+}
+
+static struct machine *record(const char *name, pid_t leader, enum machine_state s, bool created) {
+        struct machine *m = NULL;
+
+        assert_int_equal(machine_new(name, &m), 0);
+        m->leader.pid = leader;
+        m->leader.id = 1000 + (uint64_t) leader;
+        m->state = s;
+        m->scope_created = created;
+        if (created) {
+                m->unit = strdup("made.scope");
+                m->cgroup = strdup("/machine.slice/made.scope");
+        }
+        return m;
+}
+
+static void test_recovery(void **state) {
+        struct fake f;
+
+        fake_init(&f);
+        f.records[0] = record("lives", 10, MACHINE_RUNNING, false);
+        f.records[1] = record("died", 11, MACHINE_RUNNING, false);
+        f.records[2] = record("half", 12, MACHINE_OPENING, true); /* its leader never got there */
+        f.records[3] = record("ending", 13, MACHINE_CLOSING, false);
+        f.dead[f.n_dead++] = 11;
+        assert_int_equal(service_recover(f.service), 0);
+        assert_non_null(service_find(f.service, "lives"));
+        assert_true(fake_happened(&f, "new lives"));
+        assert_null(service_find(f.service, "died"));
+        assert_true(fake_happened(&f, "drop died") && fake_happened(&f, "removed died"));
+        assert_null(service_find(f.service, "half"));
+        assert_true(fake_happened(&f, "release half") && !fake_happened(&f, "removed half"));
+        assert_true(fake_happened(&f, "stop ending"));
+        assert_true(fake_happened(&f, "sweep"));
+        fake_done(&f);
+}
+
+static void test_finding_by_process(void **state) {
+        struct machine *m = NULL;
+        struct fault fault = FAULT_OK;
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "a", 10, false, 0);
+        m = service_find(f.service, "a");
+        assert_ptr_equal(service_find_by_pid(f.service, 10), m);
+        assert_ptr_equal(service_find_by_pid(f.service, 77), m); /* its child */
+        assert_null(service_find_by_pid(f.service, 1));
+        assert_null(service_find_by_pid(f.service, 78));
+        assert_int_equal(service_target(f.service, "a", 10, &m, &fault), 0);
+        assert_int_equal(service_target(f.service, ".host", 10, &m, &fault), -1);
+        assert_int_equal(service_target(f.service, NULL, -1, &m, &fault), -1);
+        fake_done(&f);
+}
+
+static void test_user_numbers(void **state) {
+        const struct machine *m = NULL;
+        struct fault fault = FAULT_OK;
+        uint32_t inner = 0;
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "a", 10, false, 0);
+        do_register(&f, "b", 11, false, 0);
+        assert_int_equal(service_map_to(f.service, false, 1100005, &m, &inner, &fault), 0);
+        assert_string_equal(m->name, "b");
+        assert_int_equal(inner, 5);
+        assert_int_equal(service_map_to(f.service, false, 5, &m, &inner, &fault), -1);
+        assert_int_equal(fault.kind, FAULT_USER_IN_HOST_RANGE);
+        fake_kill(&f, 11);
+        assert_int_equal(service_map_to(f.service, false, 1100005, &m, &inner, &fault), -1);
+        assert_int_equal(fault.kind, FAULT_NO_USER_MAPPING);
+        assert_int_equal(service_map_to(f.service, true, 1000005, &m, &inner, &fault), 0);
+        assert_string_equal(m->name, "a");
+        fake_done(&f);
+}
+
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order_of_a_registration),
+        cmocka_unit_test(test_order_of_a_creation),
+        cmocka_unit_test(test_record_that_cannot_be_written),
+        cmocka_unit_test(test_creation_that_fails),
+        cmocka_unit_test(test_leader_that_dies_while_its_cgroup_is_made),
+        cmocka_unit_test(test_name_is_free_before_the_death_is_told),
+        cmocka_unit_test(test_peer_that_hangs_up_while_asked),
+        cmocka_unit_test(test_answer_after_the_machine_died),
+        cmocka_unit_test(test_name_taken_while_a_password_was_typed),
+        cmocka_unit_test(test_who_may),
+        cmocka_unit_test(test_failed_registration_harms_nobody),
+        cmocka_unit_test(test_recovery),
+        cmocka_unit_test(test_finding_by_process),
+        cmocka_unit_test(test_user_numbers),
+};
+
+RUN_TESTS(tests)
