@@ -137,8 +137,8 @@ static int process_signal(void *impl, const struct pidref *p, int sig) {
 }
 
 static int process_id_map(void *impl, const struct pidref *p, bool gid, struct idmap *ret) {
+        AUTO(idmap_done) struct idmap map = { NULL, 0 };
         AUTO_FREE char *text = NULL;
-        struct idmap map;
         size_t size;
         int r;
 
@@ -148,6 +148,7 @@ static int process_id_map(void *impl, const struct pidref *p, bool gid, struct i
         if (r < 0)
                 return r;
         *ret = map;
+        map = (struct idmap){ NULL, 0 };
         return 0;
 }
 

@@ -91,7 +91,8 @@ static int store_save(void *impl, const struct machine *m) {
         if (r < 0 || !machine_owns_unit(m))
                 return r;
         link_name(m, name);
-        return symlink_atomic_at(s->fd, m->name, name);
+        r = symlink_atomic_at(s->fd, m->name, name);
+        return r == -ENAMETOOLONG ? 0 : r; /* no file can be called "unit:" and the longest units: it goes without */
 }
 
 static bool links_to(struct store_files *s, const char *name, const char *machine) {
@@ -118,6 +119,42 @@ static int store_drop(void *impl, const struct machine *m) {
 
 /* ---- reading ---- */
 
+/* The names of a directory, read before anything in it changes. */
+struct names {
+        char **list;
+        size_t n;
+};
+
+static void names_done(struct names *l) {
+        for (size_t i = 0; i < l->n; i++)
+                free(l->list[i]);
+        free(l->list);
+}
+
+static int names_add(struct names *l, const char *name) {
+        char *copy, **bigger;
+
+        if ((l->n & (l->n - 1)) == 0) { /* room is always a power of two */
+                bigger = reallocarray(l->list, l->n ? l->n * 2 : 1, sizeof(*bigger));
+                if (!bigger)
+                        return -ENOMEM;
+                l->list = bigger;
+        }
+        copy = strdup(name);
+        if (!copy)
+                return -ENOMEM;
+        l->list[l->n++] = copy;
+        return 0;
+}
+
+struct loading {
+        struct store_files *s;
+        struct names records, links;
+        bool *kept; /* one for each link: a record wants it */
+        void (*found)(void *userdata, struct machine *m);
+        void *userdata;
+};
+
 /* Out of the way of every reader, but there for whoever wants to know. */
 static void set_aside(struct store_files *s, const char *name, int error, const char *why) {
         AUTO_FREE char *directory = NULL, *shown = str_escape(name, 64);
@@ -128,26 +165,45 @@ static void set_aside(struct store_files *s, const char *name, int error, const 
                 directory = NULL;
                 return;
         }
-        if (mkdir(directory, 0700) < 0 && errno != EEXIST)
-                return;
-        fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (mkdir(directory, 0700) >= 0 || errno == EEXIST)
+                fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 || renameat(s->fd, name, fd, name) < 0)
                 unlinkat(s->fd, name, 0);
 }
 
+static int by_text(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
 /* The record and its link are two files; we may have been killed between them. */
-static void restore_link(struct store_files *s, const struct machine *m) {
-        char name[LINK_NAME_MAX];
+static void restore_link(struct loading *l, const struct machine *m) {
+        char buffer[LINK_NAME_MAX], *name = buffer, **at;
 
         if (!machine_owns_unit(m))
                 return;
-        link_name(m, name);
-        if (!links_to(s, name, m->name))
-                symlink_atomic_at(s->fd, m->name, name);
+        link_name(m, buffer);
+        at = l->links.n > 0 ? bsearch(&name, l->links.list, l->links.n, sizeof(*at), by_text) : NULL;
+        if (at && l->kept[at - l->links.list]) /* the unit of another record: there is one owner */
+                return;
+        if (at)
+                l->kept[at - l->links.list] = true;
+        if (!at || !links_to(l->s, name, m->name))
+                symlink_atomic_at(l->s->fd, m->name, name);
 }
 
-static void load_record(struct store_files *s, const char *name, void (*found)(void *userdata, struct machine *m),
-                        void *userdata) {
+/* Numbers of another boot say nothing about the processes of this one: without an identity a leader counts as dead. A
+ * record without a boot, as the stock daemon writes it, is of this one, for the directory does not outlive a boot; but
+ * then only the id of a pidfd tells processes apart. */
+static void judge_processes(struct store_files *s, struct machine *m, const struct id128 *boot_id) {
+        if (id128_equal(boot_id, &s->boot_id))
+                return;
+        m->leader.start = m->supervisor.start = 0;
+        if (!id128_is_null(boot_id))
+                m->leader.id = m->supervisor.id = 0;
+}
+
+static void load_record(struct loading *l, const char *name) {
+        struct store_files *s = l->s;
         struct diag d = { .line = 0 };
         AUTO_FREE char *text = NULL;
         struct machine *m = NULL;
@@ -158,103 +214,94 @@ static void load_record(struct store_files *s, const char *name, void (*found)(v
         r = read_file_at(s->fd, name, STATE_FILE_MAX, &text, &size);
         if (r >= 0)
                 r = state_decode(name, text, size, &m, &boot_id, &d);
-        if (r < 0) {
+        switch (r) {
+        case 0:
+                break;
+        case -ENOENT: /* removed meanwhile */
+                return;
+        case -ENOMEM: /* our trouble, not the file's: it stays for the next start */
+        case -EMFILE:
+        case -ENFILE:
+        case -EIO:
+                log_error_errno(r, "Cannot read the record of machine %s", name);
+                return;
+        default:
                 set_aside(s, name, r, d.text[0] ? d.text : NULL);
                 return;
         }
-        /* Numbers of another boot say nothing about the processes of this one: such a leader is dead. */
-        if (!id128_equal(&boot_id, &s->boot_id))
-                m->leader.id = m->leader.start = m->supervisor.id = m->supervisor.start = 0;
-        restore_link(s, m);
-        found(userdata, m);
+        judge_processes(s, m, &boot_id);
+        restore_link(l, m);
+        l->found(l->userdata, m);
+}
+
+static bool is_regular(struct store_files *s, const struct dirent *entry) {
+        struct stat st;
+
+        if (entry->d_type != DT_UNKNOWN)
+                return entry->d_type == DT_REG;
+        return fstatat(s->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISREG(st.st_mode);
+}
+
+static int sort_out(struct loading *l, const struct dirent *entry) {
+        if (startswith(entry->d_name, ".#")) { /* half-written when we were killed */
+                unlinkat(l->s->fd, entry->d_name, 0);
+                return 0;
+        }
+        if (entry->d_name[0] == '.')
+                return 0;
+        if (startswith(entry->d_name, "unit:"))
+                return names_add(&l->links, entry->d_name);
+        if (is_regular(l->s, entry))
+                return names_add(&l->records, entry->d_name);
+        set_aside(l->s, entry->d_name, 0, "it is no regular file");
+        return 0;
 }
 
 /* Names first: found() writes and removes files while we would still be reading the directory. */
-static int list_directory(struct store_files *s, char ***ret_records, size_t *ret_n, bool links) {
-        AUTO_CLOSE int fd = openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        size_t n = 0, allocated = 0;
-        char **names = NULL;
-        struct dirent *entry;
+static int list_directory(struct loading *l) {
+        AUTO_CLOSE int fd = openat(l->s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const struct dirent *entry;
+        int r = 0;
         DIR *dir;
 
         dir = fd >= 0 ? fdopendir(fd) : NULL;
         if (!dir)
                 return -errno;
-        STEAL_FD(fd);
-        while ((entry = readdir(dir))) {
-                bool is_link = startswith(entry->d_name, "unit:") != NULL;
-
-                if (startswith(entry->d_name, ".#")) { /* half-written when we were killed */
-                        unlinkat(s->fd, entry->d_name, 0);
-                        continue;
-                }
-                if (entry->d_name[0] == '.' || is_link != links)
-                        continue;
-                if (n == allocated) {
-                        char **bigger = reallocarray(names, allocated = allocated ? allocated * 2 : 64, sizeof(*names));
-
-                        if (!bigger)
-                                break;
-                        names = bigger;
-                }
-                names[n] = strdup(entry->d_name);
-                if (!names[n])
-                        break;
-                n++;
-        }
+        STEAL_FD(fd); /* the stream owns it now */
+        while (r >= 0 && (entry = readdir(dir)))
+                r = sort_out(l, entry);
         closedir(dir);
-        *ret_records = names;
-        *ret_n = n;
-        return 0;
+        return r;
 }
 
-static void free_names(char **names, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                free(names[i]);
-        free(names);
-}
+static int load_all(struct loading *l) {
+        int r;
 
-static bool is_regular(struct store_files *s, const char *name) {
-        struct stat st;
-
-        return fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISREG(st.st_mode);
-}
-
-/* Links whose record is gone. Those of living machines are written again when their record is. */
-static void remove_stale_links(struct store_files *s) {
-        char **names = NULL;
-        size_t n = 0;
-
-        if (list_directory(s, &names, &n, true) < 0)
-                return;
-        for (size_t i = 0; i < n; i++) {
-                char target[MACHINE_NAME_MAX + 2] = "";
-                ssize_t size = readlinkat(s->fd, names[i], target, sizeof(target) - 1);
-
-                if (size < 0 || !machine_name_is_valid(target) || !is_regular(s, target))
-                        unlinkat(s->fd, names[i], 0);
+        r = list_directory(l);
+        if (r < 0)
+                return r;
+        if (l->links.n > 0) {
+                qsort(l->links.list, l->links.n, sizeof(*l->links.list), by_text);
+                l->kept = calloc(l->links.n, sizeof(*l->kept));
+                if (!l->kept)
+                        return -ENOMEM;
         }
-        free_names(names, n);
+        for (size_t i = 0; i < l->records.n; i++)
+                load_record(l, l->records.list[i]);
+        for (size_t i = 0; i < l->links.n; i++)
+                if (!l->kept[i]) /* no record, or one with another unit */
+                        unlinkat(l->s->fd, l->links.list[i], 0);
+        return 0;
 }
 
 static int store_load(void *impl, void (*found)(void *userdata, struct machine *m), void *userdata) {
-        struct store_files *s = impl;
-        char **names = NULL;
-        size_t n = 0;
-        int r;
+        struct loading l = { .s = impl, .found = found, .userdata = userdata };
+        int r = load_all(&l);
 
-        r = list_directory(s, &names, &n, false);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < n; i++) {
-                if (!is_regular(s, names[i]))
-                        set_aside(s, names[i], 0, "it is no regular file");
-                else
-                        load_record(s, names[i], found, userdata);
-        }
-        free_names(names, n);
-        remove_stale_links(s);
-        return 0;
+        names_done(&l.records);
+        names_done(&l.links);
+        free(l.kept);
+        return r;
 }
 
 struct store_port store_files_port(struct store_files *s) {

@@ -113,6 +113,15 @@ static int take_u32(struct reader *s, const char *key, const char *value, uint32
         return parse_u32(value, ret) < 0 ? bad(s, key, "is no number") : 0;
 }
 
+static int take_uid(struct reader *s, const char *value) {
+        uint32_t uid;
+
+        if (parse_u32(value, &uid) < 0 || uid == UINT32_MAX) /* the last number means "none" to the kernel */
+                return bad(s, "UID", "is no user");
+        s->m->uid = uid;
+        return 0;
+}
+
 static int take_pid(struct reader *s, const char *key, const char *value, pid_t *ret) {
         uint32_t pid;
 
@@ -126,47 +135,42 @@ static int take_ifindices(struct reader *s, const char *value) {
         struct machine *m = s->m;
         AUTO_FREE char *copy = strdup(value);
         char *rest = copy;
+        int32_t *bigger, index;
 
         if (!copy)
                 return -ENOMEM;
         free(m->ifindices);
+        m->ifindices = NULL;
         m->n_ifindices = 0;
-        m->ifindices = calloc(IFINDICES_MAX, sizeof(*m->ifindices));
-        if (!m->ifindices)
-                return -ENOMEM;
         for (const char *word; (word = strsep(&rest, " "));) {
                 if (!*word)
                         continue;
-                if (m->n_ifindices >= IFINDICES_MAX || parse_i32(word, &m->ifindices[m->n_ifindices]) < 0 ||
-                    m->ifindices[m->n_ifindices] <= 0)
+                if (m->n_ifindices >= IFINDICES_MAX || parse_i32(word, &index) < 0 || index <= 0)
                         return bad(s, "NETIF", "is no list of interface numbers");
-                m->n_ifindices++;
+                bigger = reallocarray(m->ifindices, m->n_ifindices + 1, sizeof(*bigger));
+                if (!bigger)
+                        return -ENOMEM;
+                m->ifindices = bigger;
+                m->ifindices[m->n_ifindices++] = index;
         }
         return 0;
 }
 
-static int take_enum(struct reader *s, const char *key, int value, int max, int *ret) {
-        if (value < 0 || value >= max)
-                return bad(s, key, "is not a known word");
-        *ret = value;
-        return 0;
-}
-
 static int take_class(struct reader *s, const char *value) {
-        int class, r = take_enum(s, "CLASS", machine_class_from_string(value), MACHINE_HOST, &class);
+        int class = machine_class_from_string(value);
 
-        if (r < 0)
-                return r;
+        if (class < 0 || class >= MACHINE_HOST)
+                return bad(s, "CLASS", "is not a known word");
         s->m->class = (enum machine_class) class;
         s->class_seen = true;
         return 0;
 }
 
 static int take_state(struct reader *s, const char *value) {
-        int state, r = take_enum(s, "STATE", machine_state_from_string(value), MACHINE_GONE, &state);
+        int state = machine_state_from_string(value);
 
-        if (r < 0)
-                return r;
+        if (state < 0 || state >= MACHINE_GONE)
+                return bad(s, "STATE", "is not a known word");
         s->m->state = (enum machine_state) state;
         return 0;
 }
@@ -308,7 +312,7 @@ static int take_key(void *userdata, const char *name, const char *value) {
         case KEY_NAME:
                 return take_name(s, value);
         case KEY_UID:
-                return take_u32(s, name, value, &m->uid);
+                return take_uid(s, value);
         case KEY_SERVICE:
                 return take_text(s, name, value, SERVICE_MAX, &m->service);
         case KEY_ROOT:

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "core/machine.h"
 
-#define STATE_FILE_MAX 65536 /* bytes; a larger file is refused unread */
+#define STATE_FILE_MAX 131072 /* bytes; a larger file is refused unread. Holds every text at its longest, quoted */
 
 /* Appends the whole file. Stock keys first, in stock order and quoting, then our own: SUBGROUP, CGROUP, SCOPE_CREATED,
  * STATE, LEADER_START, SUPERVISOR_START, BOOT_ID. -ENOMEM. */

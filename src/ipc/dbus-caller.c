@@ -14,7 +14,7 @@
 struct identity {
         char name[CACHED_NAME_MAX];
         uid_t uid;
-        pid_t pid;
+        struct pidref process; /* without fd; its identity is read when it is first asked for */
 };
 
 struct callers {
@@ -73,7 +73,7 @@ static int read_credential(sd_bus_message *m, struct identity *id) {
         if (streq(key, "UnixUserID"))
                 id->uid = value;
         else
-                id->pid = (pid_t) value;
+                id->process.pid = (pid_t) value;
         return 0;
 }
 
@@ -81,7 +81,7 @@ static int read_credentials(sd_bus_message *m, struct identity *id) {
         int r;
 
         id->uid = (uid_t) -1;
-        id->pid = 0;
+        id->process = PIDREF_EMPTY;
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         while (r >= 0) {
                 r = sd_bus_message_enter_container(m, 'e', "sv");
@@ -133,21 +133,36 @@ int dbus_call_resolve(struct dbus_call *call) {
                                         sender);
 }
 
-int dbus_call_caller(struct dbus_call *call, bool process, struct caller *ret) {
-        const struct identity *id = &call->d->callers->last;
+/* The number came from the bus some time ago, but the process was connected when it sent the call that we are at. */
+static void identify(struct dbus_call *call, struct identity *id) {
         const struct process_port *port = dbus_process_port(call->d);
+        struct pidref p;
+
+        if (id->process.id || id->process.start || !pidref_is_set(&id->process) ||
+            port->open(port->impl, id->process.pid, -EBADF, &p) < 0)
+                return;
+        port->close(port->impl, &p);
+        id->process = p;
+        id->process.fd = -EBADF;
+        remember(call->d->callers, sd_bus_message_get_sender(call->message));
+}
+
+int dbus_call_caller(struct dbus_call *call, bool process, struct caller *ret) {
+        struct identity *id = &call->d->callers->last;
 
         ret->uid = id->uid;
         ret->interactive = sd_bus_message_get_allow_interactive_authorization(call->message) > 0;
         ret->bus_name = strdup(strempty(sd_bus_message_get_sender(call->message)));
         if (!ret->bus_name)
                 return -ENOMEM;
-        ret->process = PIDREF_EMPTY;
-        if (process && id->pid > 0 && port->open(port->impl, id->pid, -EBADF, &ret->process) < 0)
+        if (process)
+                identify(call, id);
+        ret->process = id->process;
+        if (process && !id->process.id && !id->process.start)
                 ret->process = PIDREF_EMPTY; /* gone already: it cannot be leader or supervisor */
         return 0;
 }
 
 pid_t dbus_call_pid(struct dbus_call *call) {
-        return call->d->callers->last.pid;
+        return call->d->callers->last.process.pid;
 }

@@ -44,7 +44,8 @@ struct dbus {
         void *userdata;
         struct found found;
         bool ready;   /* the name is ours */
-        bool refused; /* "not reachable" was logged */
+        bool lost;    /* the connection has ended, and is about to be taken down */
+        bool refused; /* that no bus serves us was logged */
 };
 
 /* One method call on its way through the service. */
@@ -74,7 +75,7 @@ int dbus_submit(struct dbus *d, sd_bus_message *m, struct request *q, int (*repl
 int callers_new(struct callers **ret);
 void callers_free(struct callers *c);
 int dbus_call_resolve(struct dbus_call *call);
-/* After resolve. The process is opened when `process` is set (it may be gone: then process.pid is 0). */
+/* After resolve. With `process`, its identity is known (it may be gone: then process.pid is 0). */
 int dbus_call_caller(struct dbus_call *call, bool process, struct caller *ret);
 pid_t dbus_call_pid(struct dbus_call *call);
 

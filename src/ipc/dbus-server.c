@@ -13,6 +13,7 @@
 #define BUS_NAME "org.freedesktop.machine1"
 #define DEFAULT_ADDRESS "unix:path=/run/dbus/system_bus_socket"
 #define RETRY_USEC (2 * UINT64_C(1000000))
+#define ANSWER_USEC (3 * UINT64_C(1000000))
 #define UNANNOUNCED_MAX 65536
 
 static int dbus_connect(struct dbus *d);
@@ -28,7 +29,7 @@ static void settle(struct dbus *d) {
 static void dbus_disconnect(struct dbus *d) {
         while (d->calls)
                 dbus_call_free(d->calls);
-        d->ready = false;
+        d->ready = d->lost = false;
         callers_free(d->callers); /* unique names mean nothing on the next bus */
         d->callers = NULL;
         if (d->bus) {
@@ -38,34 +39,52 @@ static void dbus_disconnect(struct dbus *d) {
         }
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
-        struct dbus *d = userdata;
-        int r;
-
-        dbus_disconnect(d);
-        r = dbus_connect(d);
-        if (r >= 0)
-                return 0;
+/* Said once, until the bus has been seen again. */
+static void note_absence(struct dbus *d) {
         if (!d->refused)
-                log_info("No D-Bus system bus is reachable (%s): serving Varlink only until there is one.", d->address);
+                log_info("No D-Bus system bus serves us (%s): serving Varlink only until one does.", d->address);
         d->refused = true;
         settle(d);
-        sd_event_source_set_time_relative(source, RETRY_USEC);
-        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-/* Leaves the connection alone while its own callbacks run; the timer takes it down. */
-static void reconnect_soon(struct dbus *d, uint64_t usec) {
+static void arm(struct dbus *d, uint64_t usec) {
         sd_event_source_set_time_relative(d->retry, usec);
         sd_event_source_set_enabled(d->retry, SD_EVENT_ONESHOT);
 }
 
-static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+/* Connects; or, some seconds after that, looks whether the bus has answered at all: one that only listens must hold up
+ * neither our start nor the next attempt. */
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         struct dbus *d = userdata;
 
-        log_notice("The D-Bus connection is gone: serving Varlink, waiting for the bus to come back.");
-        settle(d);
-        reconnect_soon(d, RETRY_USEC / 10);
+        if (d->bus && !d->lost && sd_bus_is_ready(d->bus) > 0) {
+                settle(d);
+                return 0;
+        }
+        if (d->bus && !d->lost)
+                note_absence(d);
+        dbus_disconnect(d);
+        if (dbus_connect(d) >= 0) {
+                arm(d, ANSWER_USEC);
+                return 0;
+        }
+        note_absence(d);
+        arm(d, RETRY_USEC);
+        return 0;
+}
+
+/* Leaves the connection alone while its own callbacks run; the timer takes it down. */
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct dbus *d = userdata;
+        bool served = d->ready;
+
+        d->lost = true;
+        d->ready = false;
+        if (served)
+                log_notice("The D-Bus connection is gone: serving Varlink, waiting for the bus to come back.");
+        else
+                note_absence(d);
+        arm(d, served ? RETRY_USEC / 10 : RETRY_USEC);
         return 0;
 }
 

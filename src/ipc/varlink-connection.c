@@ -22,7 +22,7 @@
 #define CONNECTIONS_PER_UID 1024 /* for users other than root */
 #define READ_SIZE 65536
 #define CALLS_PER_TURN 64
-#define IDLE_TICKS 6 /* 30 s with half a message, or without taking an answer */
+#define IDLE_TICKS 6 /* 30 s before the first call, with half a message, or without taking an answer */
 
 struct uid_count {
         uid_t uid;
@@ -155,6 +155,7 @@ static void dispatch(struct connection *c, const char *text, size_t size) {
                 c->closing = true; /* whoever cannot speak the protocol is not told in it */
                 return;
         }
+        c->called = true;
         c->oneway = call.oneway;
         c->more = call.more;
         method = find_method(call.method);
@@ -174,9 +175,14 @@ static void process_calls(struct connection *c) {
         size_t size;
 
         c->processing = true;
-        for (int n = 0; n < CALLS_PER_TURN && !c->busy && !c->closing && has_room(c); n++) {
-                int r = varlink_frame_next(&c->in, &text, &size);
+        for (int n = 0; !c->busy && !c->closing; n++) {
+                int r;
 
+                if (n >= CALLS_PER_TURN || !has_room(c)) {
+                        c->unfinished = true;
+                        break;
+                }
+                r = varlink_frame_next(&c->in, &text, &size);
                 if (r == 0)
                         break;
                 if (r < 0)
@@ -218,13 +224,14 @@ static bool flush(struct connection *c) {
         return true;
 }
 
-/* A peer that hangs up is noticed also while its call is being carried out. */
+/* A peer that has gone shows as EPOLLHUP, asked for or not, also while its call is being carried out. One that only will not
+ * say more (shutdown(2)) still hears the answers, so EPOLLRDHUP is of no interest. */
 static void update_events(struct connection *c) {
-        uint32_t events = EPOLLRDHUP;
+        uint32_t events = 0;
 
-        if (!c->busy && !c->closing && has_room(c))
+        if (!c->busy && !c->closing && !c->unfinished)
                 events |= EPOLLIN;
-        if (c->out_sent < c->out.size || (c->stream && has_room(c)))
+        if (c->out_sent < c->out.size || c->unfinished)
                 events |= EPOLLOUT;
         if (events != c->events) {
                 sd_event_source_set_io_events(c->io, events);
@@ -232,8 +239,11 @@ static void update_events(struct connection *c) {
         }
 }
 
-/* One turn: send what there is, produce more, take the next calls. */
+/* One turn: produce more of a stream, take the next calls, send what there is. */
 static void turn(struct connection *c) {
+        c->unfinished = false;
+        if (c->stream)
+                stream_continue(c->stream);
         process_calls(c);
         if (flush(c))
                 update_events(c);
@@ -245,8 +255,10 @@ static bool receive(struct connection *c) {
 
         if (n < 0)
                 return errno == EAGAIN || errno == EINTR;
-        if (n == 0)
-                return false;
+        if (n == 0) {
+                c->closing = true; /* every call was taken before we read again: only answers are left */
+                return true;
+        }
         c->idle_ticks = 0;
         return varlink_frame_feed(&c->in, buffer, (size_t) n) >= 0;
 }
@@ -254,7 +266,8 @@ static bool receive(struct connection *c) {
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         struct connection *c = userdata;
 
-        if ((revents & (EPOLLERR | EPOLLHUP)) || ((revents & EPOLLRDHUP) && !(c->events & EPOLLIN))) {
+        /* What was sent before the peer went is still carried out: it may have been a call without an answer. */
+        if ((revents & (EPOLLERR | EPOLLHUP)) && !(c->events & EPOLLIN) && !c->unfinished) {
                 connection_free(c);
                 return 0;
         }
@@ -262,21 +275,20 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
                 connection_free(c);
                 return 0;
         }
-        if (c->stream && has_room(c))
-                stream_continue(c->stream);
         turn(c);
         return 0;
 }
 
 void connection_finish_call(struct connection *c) {
         c->busy = false;
-        if (!c->processing) /* else whoever is processing goes on itself */
-                turn(c);
+        connection_kick(c);
 }
 
 void connection_kick(struct connection *c) {
-        if (!c->processing)
-                turn(c);
+        if (c->processing) /* whoever is processing goes on itself */
+                return;
+        c->unfinished = true;
+        update_events(c);
 }
 
 /* ---- coming and going ---- */
@@ -291,7 +303,7 @@ void connection_new(struct varlink_server *v, int fd) {
                 return;
         }
         c = calloc(1, sizeof(*c));
-        if (!c || sd_event_add_io(v->event, &c->io, fd, EPOLLIN | EPOLLRDHUP, on_io, c) < 0) {
+        if (!c || sd_event_add_io(v->event, &c->io, fd, EPOLLIN, on_io, c) < 0) {
                 count_out(v, peer.uid);
                 close(fd);
                 free(c);
@@ -301,7 +313,8 @@ void connection_new(struct varlink_server *v, int fd) {
         c->fd = fd;
         c->uid = peer.uid;
         c->pid = peer.pid;
-        c->events = EPOLLIN | EPOLLRDHUP;
+        c->peer = PIDREF_EMPTY;
+        c->events = EPOLLIN;
         c->next = v->connections;
         if (v->connections)
                 v->connections->previous = c;
@@ -333,7 +346,7 @@ void connection_free(struct connection *c) {
 
 void connections_tick(struct varlink_server *v) {
         for (struct connection *c = v->connections, *next; c; c = next) {
-                bool stuck = c->out_sent < c->out.size || (!c->busy && varlink_frame_pending(&c->in) > 0);
+                bool stuck = !c->called || c->out_sent < c->out.size || (!c->busy && varlink_frame_pending(&c->in) > 0);
 
                 next = c->next;
                 if (stuck && ++c->idle_ticks > IDLE_TICKS) {
@@ -344,10 +357,21 @@ void connections_tick(struct varlink_server *v) {
 }
 
 int connection_caller(struct connection *c, bool process, struct caller *ret) {
+        struct pidref peer;
+        int r;
+
         ret->uid = c->uid;
         ret->bus_name = NULL;
-        ret->process = PIDREF_EMPTY;
-        if (process || c->uid != 0)
-                return pidref_from_peer(c->fd, &ret->process);
+        ret->process = c->peer;
+        if (c->uid == 0 && (!process || pidref_is_set(&c->peer)))
+                return 0;
+        r = pidref_from_peer(c->fd, &peer);
+        if (r < 0)
+                return r;
+        c->peer = peer;
+        c->peer.fd = -EBADF;
+        if (c->uid == 0)
+                pidref_done(&peer);
+        ret->process = peer;
         return 0;
 }

@@ -38,6 +38,7 @@ struct connection {
         sd_event_source *io;
         uid_t uid;
         pid_t pid;
+        struct pidref peer; /* without fd; set when first asked for */
         struct varlink_frame in;
         struct buf out;
         size_t out_sent;
@@ -46,6 +47,8 @@ struct connection {
         struct stream *stream;   /* being sent */
         bool oneway, more;       /* of the call being carried out */
         bool busy, closing, processing;
+        bool unfinished; /* stopped with work left that waits for nobody but us: another turn soon */
+        bool called;     /* once at least */
         unsigned idle_ticks;
         size_t reply_start;
         struct connection *previous, *next;
@@ -60,11 +63,12 @@ void reply_error(struct connection *c, const char *id, const char *key, const ch
 void reply_fault(struct connection *c, const struct fault *f);
 void reply_invalid(struct connection *c, const char *parameter);
 
-/* The call that made the connection busy is answered: goes on with the next, from the loop. */
+/* The call that made the connection busy is answered: goes on with the next, from the loop and never from here, for whoever
+ * says so may still hold what the next call takes away. */
 void connection_finish_call(struct connection *c);
-/* More output was produced outside of the connection's own turn. */
+/* There is more to do than when the connection had its turn: it gets another, from the loop. */
 void connection_kick(struct connection *c);
-/* The peer as a caller, its process opened only when asked for. */
+/* The peer as a caller; its process is identified when asked for, and held where polkit will be asked about it. */
 int connection_caller(struct connection *c, bool process, struct caller *ret);
 
 /* ---- methods ---- */

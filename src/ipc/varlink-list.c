@@ -14,6 +14,7 @@
 #include "ipc/varlink-internal.h"
 
 #define WINDOW 64
+#define SLOT_SIZE 500 /* bytes that most machines take without metadata */
 
 enum metadata { METADATA_NO, METADATA_YES, METADATA_GRACEFUL, _METADATA_MAX };
 
@@ -46,7 +47,6 @@ struct stream {
         const struct machine *cursor; /* the next to be taken; NULL: no more */
         struct slot *head, *tail;
         size_t n_slots;
-        bool sending; /* inside stream_continue() */
         struct stream *previous, *next;
 };
 
@@ -64,12 +64,7 @@ static void on_answered(struct slot *s) {
                 slot_free(s);
                 return;
         }
-        if (!s->stream->sending) {
-                struct connection *c = s->stream->connection;
-
-                stream_continue(s->stream);
-                connection_kick(c);
-        }
+        connection_kick(s->stream->connection);
 }
 
 static void note_failure(struct slot *s, enum fault_kind kind, int error) {
@@ -140,6 +135,7 @@ static int add_slot(struct stream *st, const struct machine *m) {
                 st->head = s;
         st->tail = s;
         st->n_slots++;
+        buf_reserve(&s->text, SLOT_SIZE); /* its failure is remembered by the buffer */
         machine_json_add(&s->json, m, &v->boot_id);
         if (st->metadata != METADATA_NO)
                 acquire(s, v->service, m);
@@ -225,7 +221,6 @@ static int fill_window(struct stream *st) {
 void stream_continue(struct stream *st) {
         struct connection *c = st->connection;
 
-        st->sending = true;
         for (;;) {
                 if (fill_window(st) < 0) {
                         c->closing = true;
@@ -236,8 +231,12 @@ void stream_continue(struct stream *st) {
                         stream_end(st, NULL);
                         return;
                 }
-                if (st->head->waiting > 0 || c->out.size - c->out_sent >= OUTPUT_HIGH)
-                        break;
+                if (st->head->waiting > 0)
+                        return;
+                if (c->out.size - c->out_sent >= OUTPUT_HIGH) {
+                        c->unfinished = true;
+                        return;
+                }
                 if (st->head->fault.kind != FAULT_NONE) {
                         struct fault f = st->head->fault;
 
@@ -246,7 +245,6 @@ void stream_continue(struct stream *st) {
                 }
                 send_slot(st, st->head->next != NULL);
         }
-        st->sending = false;
 }
 
 void streams_skip(struct varlink_server *v, const struct machine *m) {

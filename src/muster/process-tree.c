@@ -105,23 +105,27 @@ static int add_process(struct process_tree *t, struct tree_node *parent, pid_t p
 
 /* --- by control group --- */
 
-/* Where the hierarchy of `controller` ("" for v2) is mounted; malloc'ed. -ENOENT. */
+/* Where the hierarchy of `controller` ("" for v2) is mounted; malloc'ed. -ENOENT. Of several mounts the last one is on top;
+ * the usual place goes before any other. */
 static int find_mount(const char *controller, char **ret) {
         FILE *mounts = setmntent("/proc/self/mounts", "re");
+        AUTO_FREE char *usual = NULL, *other = NULL;
         const struct mntent *m;
-        int r = -ENOENT;
+        int r = 0;
 
         if (!mounts)
                 return -errno;
-        while (r == -ENOENT && (m = getmntent(mounts))) {
+        while (r >= 0 && (m = getmntent(mounts))) {
                 if (!streq(m->mnt_type, *controller ? "cgroup" : "cgroup2") ||
                     (*controller && !hasmntopt(m, controller)))
                         continue;
-                *ret = strdup(m->mnt_dir);
-                r = *ret ? 0 : -ENOMEM;
+                r = str_replace(startswith(m->mnt_dir, "/sys/fs/cgroup") ? &usual : &other, m->mnt_dir);
         }
         endmntent(mounts);
-        return r;
+        if (r < 0)
+                return r;
+        *ret = usual ? STEAL(usual) : STEAL(other);
+        return *ret ? 0 : -ENOENT;
 }
 
 /* Cuts path behind the component `unit`, and behind subgroup (may be NULL) below it. false: not in there. */

@@ -41,12 +41,16 @@ static enum target effective(void) {
         return getenv("JOURNAL_STREAM") ? TARGET_JOURNAL : TARGET_CONSOLE;
 }
 
+static bool on_terminal; /* standard error, when we started */
+
+/* One write(2), so that lines of several writers do not mix. */
 static void to_console(enum log_level level, const char *line) {
-        /* One write(2), so that lines of several writers do not mix. */
-        if (isatty(STDERR_FILENO))
-                dprintf(STDERR_FILENO, "%s\n", line);
-        else
-                dprintf(STDERR_FILENO, "<%d>%s\n", level, line);
+        char text[1200];
+        int n = on_terminal ? snprintf(text, sizeof(text), "%s\n", line)
+                            : snprintf(text, sizeof(text), "<%d>%s\n", level, line);
+
+        if (n > 0 && write(STDERR_FILENO, text, (size_t) n < sizeof(text) ? (size_t) n : sizeof(text) - 1) < 0)
+                return; /* nobody is left to be told */
 }
 
 static void to_kmsg(enum log_level level, const char *line) {
@@ -108,6 +112,7 @@ static void sink(enum log_level level, const struct log_fields *fields, const ch
 }
 
 void log_sink_open(void) {
+        on_terminal = isatty(STDERR_FILENO);
         openlog(IDENTIFIER, LOG_PID | LOG_NDELAY, LOG_DAEMON);
         log_set_sink(sink);
 }

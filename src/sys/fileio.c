@@ -14,8 +14,9 @@
 
 #define FIRST_GUESS 4096
 #define TEMPORARY_NAME_MAX 300
+#define LINK_TARGET_MAX 4096
 
-int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+static int read_whole(int dir_fd, const char *path, size_t max, bool one_record, char **ret, size_t *ret_size) {
         AUTO_CLOSE int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
         size_t allocated = max < FIRST_GUESS ? max + 2 : FIRST_GUESS, size = 0;
         AUTO_FREE char *data = NULL;
@@ -26,7 +27,8 @@ int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *r
         if (!data)
                 return -ENOMEM;
         for (;;) {
-                ssize_t n = read(fd, data + size, allocated - size - 1);
+                size_t room = allocated - size - 1;
+                ssize_t n = read(fd, data + size, room);
 
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -37,6 +39,8 @@ int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *r
                 size += (size_t) n;
                 if (size > max)
                         return -EFBIG;
+                if (one_record && (size_t) n < room / 2)
+                        break;
                 if (size + 1 == allocated) {
                         char *bigger = realloc(data, allocated * 2);
 
@@ -51,6 +55,14 @@ int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *r
         if (ret_size)
                 *ret_size = size;
         return 0;
+}
+
+int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+        return read_whole(dir_fd, path, max, false, ret, ret_size);
+}
+
+int read_record_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+        return read_whole(dir_fd, path, max, true, ret, ret_size);
 }
 
 int write_attribute_at(int dir_fd, const char *path, const char *data, size_t size) {
@@ -71,11 +83,16 @@ int write_attribute_text_at(int dir_fd, const char *path, const char *text) {
         return write_attribute_at(dir_fd, path, text, strlen(text));
 }
 
-/* Hidden, so that readers of the directory do not take it for a record; unique among the threads of this process. */
+/* Hidden, so that readers of the directory do not take it for a record; unique among the threads of this process. Files are
+ * opened with O_EXCL: should a forked child come by the same name, one of the two fails, and nothing is mixed up. */
 static int temporary_name(const char *name, char ret[static TEMPORARY_NAME_MAX]) {
         static atomic_uint counter;
-        int n = snprintf(ret, TEMPORARY_NAME_MAX, ".#%s.%d.%u", name, (int) getpid(), atomic_fetch_add(&counter, 1));
+        static atomic_int pid; /* asked for once: a record is written with as few system calls as can be */
+        int n;
 
+        if (pid == 0)
+                pid = (int) getpid();
+        n = snprintf(ret, TEMPORARY_NAME_MAX, ".#%.200s.%d.%u", name, pid, atomic_fetch_add(&counter, 1));
         return n > 0 && n < TEMPORARY_NAME_MAX ? 0 : -ENAMETOOLONG;
 }
 
@@ -120,15 +137,24 @@ int write_file_atomic_at(int dir_fd, const char *name, const char *data, size_t 
         return r;
 }
 
+static bool is_link_to(int dir_fd, const char *name, const char *target) {
+        char found[LINK_TARGET_MAX];
+        ssize_t n = readlinkat(dir_fd, name, found, sizeof(found));
+
+        return n >= 0 && (size_t) n == strlen(target) && memcmp(found, target, (size_t) n) == 0;
+}
+
 int symlink_atomic_at(int dir_fd, const char *target, const char *name) {
         char temporary[TEMPORARY_NAME_MAX];
         int r;
 
-        /* The usual case first: nothing is there. */
+        /* The usual cases first: nothing is there, or the very same. */
         if (symlinkat(target, dir_fd, name) >= 0)
                 return 0;
         if (errno != EEXIST)
                 return -errno;
+        if (is_link_to(dir_fd, name, target))
+                return 0;
         r = temporary_name(name, temporary);
         if (r < 0)
                 return r;

@@ -22,13 +22,17 @@
 #include "sys/procfs.h"
 
 #define PIDFS_MAGIC 0x50494446
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
+#endif
 
 static int pidfd_open_pid(pid_t pid) {
         int fd = (int) syscall(SYS_pidfd_open, pid, 0);
 
         if (fd >= 0)
                 return fd;
-        return errno == EINVAL ? -ESRCH : -errno; /* EINVAL: a thread that leads no group, or no number at all */
+        /* A thread that leads no group: EINVAL, on newer kernels (seen with 6.18) ENOENT. No number at all: EINVAL. */
+        return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
 }
 
 /* Whether this kernel has pidfs: asked of the first pidfd, then known. */
@@ -94,7 +98,8 @@ int pidref_open(pid_t pid, struct pidref *ret) {
 
 int pidfd_to_pid(int fd, pid_t *ret) {
         AUTO_FREE char *text = NULL;
-        char path[64], *line;
+        char path[64], *line, *flags;
+        unsigned open_flags;
         int pid, r;
 
         snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
@@ -104,7 +109,10 @@ int pidfd_to_pid(int fd, pid_t *ret) {
         line = strstr(text, "\nPid:");
         if (!line || sscanf(line, "\nPid: %d", &pid) != 1)
                 return -EINVAL;
-        if (pid <= 0) /* -1: reaped; 0: not of our pid namespace */
+        flags = strstr(text, "\nflags:");
+        if (flags && sscanf(flags, "\nflags: %o", &open_flags) == 1 && (open_flags & PIDFD_THREAD))
+                return -EINVAL; /* ends with its thread, not with the process */
+        if (pid <= 0)           /* -1: reaped; 0: not of our pid namespace */
                 return -ESRCH;
         *ret = pid;
         return 0;
@@ -145,7 +153,15 @@ int pidref_from_peer(int socket_fd, struct pidref *ret) {
                 return -ESRCH;
         size = sizeof(p.fd);
         if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERPIDFD, &p.fd, &size) < 0)
-                return errno == ENOPROTOOPT ? pidref_open(peer.pid, ret) : -errno;
+                switch (errno) {
+                case ENOPROTOOPT:
+                        return pidref_open(peer.pid, ret);
+                case EINVAL: /* kernels that make no pidfd for a reaped process */
+                case ENODATA:
+                        return -ESRCH;
+                default:
+                        return -errno;
+                }
         p.pid = peer.pid;
         r = identify(&p);
         if (r < 0) {

@@ -27,7 +27,7 @@ int proc_read(pid_t pid, const char *what, char **ret, size_t *ret_size) {
         char path[64];
 
         snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, what);
-        return dead(read_file_at(AT_FDCWD, path, TEXT_MAX, ret, ret_size));
+        return dead(read_record_at(AT_FDCWD, path, TEXT_MAX, ret, ret_size));
 }
 
 int proc_readlink(pid_t pid, const char *what, char **ret) {

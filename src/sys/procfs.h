@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Reads /proc/PID/what (at most 64 KiB) into a malloc'ed NUL-terminated text. A dead process gives -ESRCH. */
+/* Reads /proc/PID/what (at most 64 KiB) into a malloc'ed NUL-terminated text. A dead process gives -ESRCH.
+ * For files of short lines only, so not for mountinfo (read_record_at() of sys/fileio.h). */
 int proc_read(pid_t pid, const char *what, char **ret, size_t *ret_size);
 
 /* The target of /proc/PID/what, such as "exe"; malloc'ed. -ESRCH, -EACCES. */

@@ -268,7 +268,9 @@ def cgroup_root(mode):
 
 def scope_directories():
     """Every directory of a machine's scope, in whatever hierarchy."""
-    return [str(p) for p in pathlib.Path("/sys/fs/cgroup").rglob("*.scope") if p.is_dir()]
+    # os.walk() takes it calmly when a directory goes away while it looks.
+    return [os.path.join(top, name) for top, names, _ in os.walk("/sys/fs/cgroup") for name in names
+            if name.endswith(".scope")]
 
 
 def stray_processes():

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Recorded and broken texts of /proc/PID/stat and /proc/PID/cgroup -> numbers and paths. */
+#include "unit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "codec/proc-text.h"
+
+#define TAIL " 7 7 0 -1 4194560 129 0 0 0 0 1 0 0 20 0 1 0 "
+
+static const struct {
+        const char *what, *text;
+        int result;
+        pid_t parent;
+        uint64_t start;
+} stats[] = {
+        { "sleep", "4711 (sleep) S 4242" TAIL "883211 5660672 224 18446744073709551615 1 1 0\n", 0, 4242, 883211 },
+        { "parent 0", "1 (init) S 0" TAIL "3 0\n", 0, 0, 3 },
+        { "blanks in the name", "5 (a b c) R 9" TAIL "12 0\n", 0, 9, 12 },
+        { "parentheses in the name", "5 (a) S 7 (b) R 9" TAIL "12 0\n", 0, 9, 12 },
+        { "a name that looks like the rest", "5 () S 1 2 3 4) R 9" TAIL "12 0\n", 0, 9, 12 },
+        { "a newline in the name", "5 (a\nb) R 9" TAIL "12 0\n", 0, 9, 12 },
+        { "the largest start", "5 (a) R 9" TAIL "18446744073709551615", 0, 9, UINT64_MAX },
+        { "nothing behind the start", "5 (a) R 9" TAIL "12", 0, 9, 12 },
+        { "empty", "", -EBADMSG, 0, 0 },
+        { "no name", "5 a R 9" TAIL "12 0\n", -EBADMSG, 0, 0 },
+        { "cut behind the name", "5 (a)", -EBADMSG, 0, 0 },
+        { "cut before the parent", "5 (a) R ", -EBADMSG, 0, 0 },
+        { "cut before the start", "5 (a) R 9" TAIL, -EBADMSG, 0, 0 },
+        { "cut in the middle", "5 (a) R 9 1 7 7 0", -EBADMSG, 0, 0 },
+        { "a negative parent", "5 (a) R -9" TAIL "12 0\n", -EBADMSG, 0, 0 },
+        { "a parent that is no pid", "5 (a) R 2147483648" TAIL "12 0\n", -EBADMSG, 0, 0 },
+        { "a start that does not fit", "5 (a) R 9" TAIL "18446744073709551616 0\n", -EBADMSG, 0, 0 },
+        { "a start that is no number", "5 (a) R 9" TAIL "x 0\n", -EBADMSG, 0, 0 },
+};
+
+/* A copy on the heap of exactly the size, so that the address sanitizer sees a read past the end. */
+static char *exact_copy(const char *text, size_t size) {
+        char *copy = malloc(size ? size : 1);
+
+        assert_non_null(copy);
+        return memcpy(copy, text, size);
+}
+
+static void test_stat(void **state) {
+        for (size_t i = 0; i < ELEMENTS(stats); i++) {
+                size_t size = strlen(stats[i].text);
+                AUTO_FREE char *text = exact_copy(stats[i].text, size);
+                uint64_t start = 77;
+                pid_t parent = 77;
+                int r = proc_stat_decode(text, size, &parent, &start);
+
+                if (r != stats[i].result)
+                        fail_msg("%s: %d", stats[i].what, r);
+                if (parent != (r < 0 ? 77 : stats[i].parent) || start != (r < 0 ? 77 : stats[i].start))
+                        fail_msg("%s: parent %d, start %" PRIu64, stats[i].what, (int) parent, start);
+        }
+}
+
+#define V2 "0::/machine.slice/machine-a.scope\n"
+#define HYBRID "12:cpu,cpuacct:/x\n11:memory:/machine.slice/m\n1:name=systemd:/machine.slice/s.scope\n" V2
+
+static const struct {
+        const char *what, *text, *controller;
+        int result;
+        const char *path;
+} cgroups[] = {
+        { "v2", V2, "", 0, "/machine.slice/machine-a.scope" },
+        { "the root", "0::/\n", "", 0, "/" },
+        { "no newline", "0::/a", "", 0, "/a" },
+        { "the v2 line of a hybrid", HYBRID, "", 0, "/machine.slice/machine-a.scope" },
+        { "a named hierarchy", HYBRID, "name=systemd", 0, "/machine.slice/s.scope" },
+        { "a controller", HYBRID, "memory", 0, "/machine.slice/m" },
+        { "first of several", HYBRID, "cpu", 0, "/x" },
+        { "last of several", HYBRID, "cpuacct", 0, "/x" },
+        { "half a name", HYBRID, "cpuac", -ENODATA, NULL },
+        { "too much of a name", HYBRID, "memoryx", -ENODATA, NULL },
+        { "not there", V2, "memory", -ENODATA, NULL },
+        { "no v2", "11:memory:/m\n", "", -ENODATA, NULL },
+        { "empty", "", "", -ENODATA, NULL },
+        { "removed under the process", "0::/a/b (deleted)\n", "", 0, "/a/b" },
+        { "only named so", "0::/a (deleted)b\n", "", 0, "/a (deleted)b" },
+        { "colons in the path", "0::/a:b:c\n", "", 0, "/a:b:c" },
+        { "outside of our root", "0::/../x\n", "", -EREMOTE, NULL },
+        { "right above our root", "0::/..\n", "", -EREMOTE, NULL },
+        { "dots that are a name", "0::/..x\n", "", 0, "/..x" },
+        { "escaped newline stays", "0::/a\\012b\n", "", 0, "/a\\012b" },
+        { "no colon", "0\n", "", -EBADMSG, NULL },
+        { "one colon", "0:\n", "", -EBADMSG, NULL },
+        { "no path", "0::\n", "", -EBADMSG, NULL },
+        { "no absolute path", "0::a\n", "", -EBADMSG, NULL },
+        { "an empty line", "\n0::/a\n", "", -EBADMSG, NULL },
+};
+
+static void test_cgroup(void **state) {
+        for (size_t i = 0; i < ELEMENTS(cgroups); i++) {
+                size_t size = strlen(cgroups[i].text);
+                AUTO_FREE char *text = exact_copy(cgroups[i].text, size), *path = NULL;
+                int r = proc_cgroup_decode(text, size, cgroups[i].controller, &path);
+
+                if (r != cgroups[i].result || !streq_ptr(path, cgroups[i].path))
+                        fail_msg("%s: %d %s", cgroups[i].what, r, strempty(path));
+        }
+}
+
+static void test_cgroup_nul(void **state) {
+        char *path = NULL;
+
+        assert_int_equal(proc_cgroup_decode("0::/a\0b\n", 8, "", &path), -EBADMSG);
+        assert_null(path);
+}
+
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stat),
+        cmocka_unit_test(test_cgroup),
+        cmocka_unit_test(test_cgroup_nul),
+};
+
+RUN_TESTS(tests)
