@@ -4,15 +4,14 @@
 #include "backend/supervisor-cgroup.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend/cgroup-host.h"
 #include "backend/cgroup-reaper.h"
+#include "backend/stopping.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "core/name.h"
@@ -24,14 +23,6 @@
 
 #define DEFAULT_SLICE "machine.slice"
 #define STOP_TIMEOUT_USEC UINT64_C(10000000)
-
-/* A machine that was asked to end; a copy of what is needed to insist. */
-struct stopping {
-        struct machine *machine;
-        uint64_t deadline;
-        bool oom;
-        UT_hash_handle hh;
-};
 
 /* A scope that a recovered machine lives in. */
 struct adopted {
@@ -46,17 +37,9 @@ struct supervisor_cgroup {
         struct helper *helper;
         const struct process_port *process;
         uint64_t stop_timeout_usec;
-        sd_event_source *timer;
-        struct stopping *stopping; /* in the order of their deadlines */
+        struct stopping *stopping;
         struct adopted *adopted;
 };
-
-static uint64_t now_usec(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
-}
 
 /* ---- where ---- */
 
@@ -211,100 +194,20 @@ static void on_tree_killed(void *userdata, int error) {
 
 /* ---- stopping ---- */
 
-static void stopping_free(struct supervisor_cgroup *s, struct stopping *x) {
-        HASH_DEL(s->stopping, x);
-        machine_free(x->machine);
-        free(x);
-}
-
-static void forget_stop(struct supervisor_cgroup *s, const struct machine *m) {
-        struct stopping *x = NULL;
-
-        if (!s->stopping)
-                return;
-        HASH_FIND(hh, s->stopping, m->name, strlen(m->name), x);
-        if (x)
-                stopping_free(s, x);
-}
-
-static int copy_for_later(const struct machine *m, struct machine **ret) {
-        AUTO(machine_freep) struct machine *copy = NULL;
-        int r;
-
-        r = machine_new(m->name, &copy);
-        if (r < 0)
-                return r;
-        copy->leader = m->leader;
-        copy->leader.fd = -EBADF; /* re-opened and compared when it is needed */
-        if (str_replace(&copy->unit, m->unit) < 0 || str_replace(&copy->cgroup, m->cgroup) < 0)
-                return -ENOMEM;
-        *ret = STEAL(copy);
-        return 0;
-}
-
-static void schedule(struct supervisor_cgroup *s) {
-        if (!s->stopping) {
-                sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
-                return;
-        }
-        sd_event_source_set_time(s->timer, s->stopping->deadline);
-        sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
-}
-
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_late(void *userdata, const struct machine *m, int step) {
         struct supervisor_cgroup *s = userdata;
 
-        while (s->stopping && s->stopping->deadline <= now_usec()) {
-                struct stopping *x = s->stopping;
-
-                log_notice("Machine %s has not ended in time: killing it.", x->machine->name);
-                supervisor_kill_all(s, x->machine, SIGKILL, on_tree_killed, NULL);
-                s->process->signal(s->process->impl, &x->machine->leader, SIGKILL);
-                stopping_free(s, x);
-        }
-        schedule(s);
-        return 0;
-}
-
-static int insist_later(struct supervisor_cgroup *s, const struct machine *m) {
-        struct stopping *x;
-
-        forget_stop(s, m);
-        x = calloc(1, sizeof(*x));
-        if (!x || copy_for_later(m, &x->machine) < 0) {
-                free(x);
-                return -ENOMEM;
-        }
-        x->deadline = now_usec() + s->stop_timeout_usec;
-        HASH_ADD_KEYPTR(hh, s->stopping, x->machine->name, strlen(x->machine->name), x);
-        if (x->oom) {
-                machine_free(x->machine);
-                free(x);
-                return -ENOMEM;
-        }
-        schedule(s);
-        return 0;
-}
-
-/* These shut their container down in order when told to end. Of others we do not know what SIGTERM means to them. */
-static bool supervisor_shuts_down(struct supervisor_cgroup *s, const struct machine *m) {
-        static const char *const services[] = { "systemd-nspawn", "systemd-vmspawn", "muster-spawn" };
-        pid_t parent;
-
-        if (!pidref_is_set(&m->supervisor) || s->process->parent(s->process->impl, m->leader.pid, &parent) < 0 ||
-            parent != m->supervisor.pid)
-                return false;
-        for (size_t i = 0; i < ELEMENTS(services); i++)
-                if (streq(strempty(m->service), services[i]))
-                        return true;
-        return false;
+        log_notice("Machine %s has not ended in time: killing it.", m->name);
+        supervisor_kill_all(s, m, SIGKILL, on_tree_killed, NULL);
+        s->process->signal(s->process->impl, &m->leader, SIGKILL);
 }
 
 static int supervisor_stop(void *impl, const struct machine *m) {
         struct supervisor_cgroup *s = impl;
-        int r = insist_later(s, m);
+        int r = stopping_add(s->stopping, m, s->stop_timeout_usec, 0);
 
-        if (!supervisor_shuts_down(s, m) || s->process->signal(s->process->impl, &m->supervisor, SIGTERM) < 0)
+        if (!stopping_is_for_supervisor(s->process, m) ||
+            s->process->signal(s->process->impl, &m->supervisor, SIGTERM) < 0)
                 supervisor_kill_all(s, m, SIGTERM, on_tree_killed, NULL);
         return r;
 }
@@ -314,7 +217,7 @@ static int supervisor_stop(void *impl, const struct machine *m) {
 static void supervisor_release(void *impl, const struct machine *m) {
         struct supervisor_cgroup *s = impl;
 
-        forget_stop(s, m);
+        stopping_forget(s->stopping, m);
         if (!m->scope_created || !m->cgroup)
                 return;
         cgroup_host_remove_unmarked(&s->host, m->cgroup);
@@ -324,7 +227,7 @@ static void supervisor_release(void *impl, const struct machine *m) {
 static void supervisor_abandon(void *impl, const struct machine *m) {
         struct supervisor_cgroup *s = impl;
 
-        forget_stop(s, m);
+        stopping_forget(s->stopping, m);
         if (m->scope_created && m->cgroup)
                 cgroup_reaper_add(s->reaper, m->cgroup, false);
 }
@@ -410,9 +313,7 @@ int supervisor_cgroup_new(sd_event *e, const struct supervisor_cgroup_config *co
         ops = (struct reaper_ops){ s, reap_remove, reap_kill, reap_events_file };
         r = cgroup_reaper_new(e, &ops, &s->reaper);
         if (r >= 0)
-                r = sd_event_add_time(e, &s->timer, CLOCK_MONOTONIC, 0, 0, on_deadline, s);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+                r = stopping_new(e, on_late, s, &s->stopping);
         if (r < 0)
                 return r;
         *ret = STEAL(s);
@@ -422,10 +323,8 @@ int supervisor_cgroup_new(sd_event *e, const struct supervisor_cgroup_config *co
 void supervisor_cgroup_free(struct supervisor_cgroup *s) {
         if (!s)
                 return;
-        while (s->stopping)
-                stopping_free(s, s->stopping);
+        stopping_free(s->stopping);
         cgroup_reaper_free(s->reaper);
-        sd_event_source_disable_unref(s->timer);
         cgroup_host_remove_slice(&s->host, DEFAULT_SLICE);
         cgroup_host_done(&s->host);
         free(s);

@@ -53,6 +53,12 @@ typedef void (*port_done_fn)(void *userdata, int error);
 enum kill_whom { KILL_LEADER, KILL_SUPERVISOR, KILL_ALL, _KILL_WHOM_MAX };
 DECLARE_TABLE(kill_whom, enum kill_whom);
 
+/* Why create() failed, where an errno is too poor. */
+struct refusal {
+        const char *name; /* the service manager's own name for the error; NULL: there is none */
+        const char *text; /* a sentence */
+};
+
 struct supervisor_port {
         void *impl;
         /* Where a process is now. unit NULL when its path has no unit (or the host has no cgroups). -ESRCH. */
@@ -78,6 +84,11 @@ struct supervisor_port {
         /* After loading the records: cgroups that we made and that no record names are removed once empty. */
         void (*adopt)(void *impl, const struct machine *m); /* one call for each recovered machine, then: */
         void (*sweep)(void *impl);
+        /* Scope properties are somebody else's business (a service manager's): the doors hand all of them on unread. */
+        bool passes_properties;
+        /* May be NULL. During a done() of create() with an error: what is known about it, or NULL. -ESHUTDOWN in that done()
+         * means that we end before it is known: the record stays, and the next start finds out. */
+        const struct refusal *(*refusal)(void *impl);
 };
 
 /* ---- records that outlive us ---- */
@@ -92,7 +103,7 @@ struct store_port {
 /* ---- may this caller? ---- */
 struct caller {
         uid_t uid;
-        struct pidref process; /* the peer; fd owned by the request where set */
+        struct pidref process; /* the peer; fd owned by the request, held only where it is needed */
         const char *bus_name;  /* D-Bus unique name; NULL for Varlink */
         bool interactive;      /* it may be asked for a password */
 };

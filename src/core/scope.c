@@ -102,5 +102,7 @@ void scope_properties_done(struct scope_properties *p) {
         free(p->slice);
         free(p->description);
         free(p->cpus);
+        if (p->raw)
+                p->raw_free(p->raw);
         *p = (struct scope_properties){ .resources_set = 0 };
 }

@@ -45,6 +45,11 @@ struct scope_properties {
         uint8_t *cpus;     /* bitmask, little endian, n_cpus bytes; NULL: unset */
         size_t n_cpus;
         bool not_enforced; /* DeviceAllow or DevicePolicy was among them */
+
+        /* The list as the client sent it, for a service manager that knows properties which we do not; only the door and
+         * that backend know what it is. NULL: nobody asked for it. Owned: raw_free(raw) ends it. */
+        void *raw;
+        void (*raw_free)(void *raw);
 };
 
 void scope_properties_done(struct scope_properties *p);

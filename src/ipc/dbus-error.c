@@ -26,6 +26,7 @@ static const char *const names[_FAULT_MAX] = {
         [FAULT_INTERACTIVE_AUTH] = DBUS_ERROR("InteractiveAuthorizationRequired"),
         [FAULT_LIMIT] = DBUS_ERROR("LimitsExceeded"),
         [FAULT_NO_SUCH_PROCESS] = DBUS_ERROR("UnixProcessIdUnknown"),
+        [FAULT_SCOPE_REFUSED] = "org.freedesktop.systemd1.JobFailed",
 };
 
 const char *dbus_fault_name(enum fault_kind kind) {
@@ -35,6 +36,8 @@ const char *dbus_fault_name(enum fault_kind kind) {
 int dbus_error_from_fault(sd_bus_error *error, const struct fault *f) {
         const char *name = dbus_fault_name(f->kind);
 
+        if (*f->peer_error) /* clients of the original know the service manager's names */
+                name = f->peer_error;
         if (name)
                 return sd_bus_error_set(error, name, f->text);
         return sd_bus_error_set_errnof(error, f->error < 0 ? f->error : -EIO, "%s", f->text);

@@ -108,9 +108,9 @@ int dbus_list_machines(sd_bus_message *m, void *userdata, sd_bus_error *error);
 enum registration_form { FORM_PLAIN, FORM_NETWORK, FORM_EX };
 int dbus_register(struct dbus *d, sd_bus_message *m, enum registration_form form, bool create, sd_bus_error *error);
 
-/* dbus-scope.c: reads a(sv). What is unknown or of the wrong type is refused by name. *ret is zeroed before, and the
- * caller's also on failure. */
-int dbus_read_scope(sd_bus_message *m, struct scope_properties *ret, sd_bus_error *error);
+/* dbus-scope.c: reads a(sv), the last argument of m. What is unknown or of the wrong type is refused by name; with `passes`
+ * all is let through, and *ret keeps m for whoever it goes to. *ret is zeroed before, and the caller's also on failure. */
+int dbus_read_scope(sd_bus_message *m, bool passes, struct scope_properties *ret, sd_bus_error *error);
 
 /* dbus-self.c: .../machine/self, which needs to know who calls before there is an object. */
 int dbus_self_filter(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -243,7 +243,8 @@ int dbus_register(struct dbus *d, sd_bus_message *m, enum registration_form form
                 return r;
         r = form == FORM_EX ? read_keys(m, q->registration, error) : read_classic(m, form, q->registration, error);
         if (r >= 0 && create)
-                r = dbus_read_scope(m, &q->registration->scope, error);
+                r = dbus_read_scope(m, service_ports(d->service)->supervisor.passes_properties, &q->registration->scope,
+                                    error);
         if (r < 0)
                 return r;
         return dbus_submit(d, m, STEAL(q), reply_path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The scope properties of CreateMachine, a(sv): applied, accepted without effect, or refused by name (core/scope.h). */
+/* The scope properties of CreateMachine, a(sv): applied, accepted without effect, or refused by name (core/scope.h). Where a
+ * service manager makes the scopes they are its business, known here or not: then only what we need ourselves is read. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,9 +166,51 @@ static int read_property(sd_bus_message *m, struct scope_properties *ret, sd_bus
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-int dbus_read_scope(sd_bus_message *m, struct scope_properties *ret, sd_bus_error *error) {
+/* ---- handed on ---- */
+
+static int read_if_text(sd_bus_message *m, const struct scope_property *p, const char *contents,
+                        struct scope_properties *ret, sd_bus_error *error) {
         int r;
 
+        if (!streq(contents, "s"))
+                return sd_bus_message_skip(m, "v"); /* the service manager will say what is wrong with it */
+        r = sd_bus_message_enter_container(m, 'v', "s");
+        if (r >= 0)
+                r = read_text(m, p, ret, error);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int pass_property(sd_bus_message *m, struct scope_properties *ret, sd_bus_error *error) {
+        const struct scope_property *p;
+        const char *name, *contents;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 's', &name);
+        if (r < 0)
+                return r;
+        /* We are root, and vouch for the leader only: that it may be taken was checked. */
+        if (streq(name, "PIDs") || streq(name, "PIDFDs"))
+                return refuse(error, name, "cannot be given: the scope of a machine begins with its leader");
+        r = sd_bus_message_peek_type(m, NULL, &contents);
+        if (r < 0)
+                return r;
+        p = scope_property_find(name);
+        if (p && (p->kind == SCOPE_SLICE || p->kind == SCOPE_DESCRIPTION))
+                return read_if_text(m, p, contents, ret, error);
+        return sd_bus_message_skip(m, "v");
+}
+
+static void unref_message(void *raw) {
+        sd_bus_message_unref(raw);
+}
+
+int dbus_read_scope(sd_bus_message *m, bool passes, struct scope_properties *ret, sd_bus_error *error) {
+        int r;
+
+        if (passes) {
+                ret->raw = sd_bus_message_ref(m); /* the list is its last argument */
+                ret->raw_free = unref_message;
+        }
         r = sd_bus_message_enter_container(m, 'a', "(sv)");
         if (r < 0)
                 return r;
@@ -178,7 +221,7 @@ int dbus_read_scope(sd_bus_message *m, struct scope_properties *ret, sd_bus_erro
                 if (n >= PROPERTIES_MAX)
                         return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
                                                 "There are too many scope properties.");
-                r = read_property(m, ret, error);
+                r = passes ? pass_property(m, ret, error) : read_property(m, ret, error);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
                 if (r < 0)

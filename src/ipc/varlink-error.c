@@ -28,6 +28,7 @@ static const char *const names[_FAULT_MAX] = {
         [FAULT_INTERACTIVE_AUTH] = "io.systemd.InteractiveAuthenticationRequired",
         [FAULT_LIMIT] = "io.systemd.System",
         [FAULT_NO_SUCH_PROCESS] = SERVICE("InvalidParameter"),
+        [FAULT_SCOPE_REFUSED] = "io.systemd.System",
 };
 
 const char *varlink_fault_name(enum fault_kind kind) {
@@ -46,6 +47,7 @@ static void add_errno(struct json_text *j, int error) {
 void varlink_fault_parameters(struct json_text *j, const struct fault *f) {
         switch (f->kind) {
         case FAULT_ERRNO:
+        case FAULT_SCOPE_REFUSED:
                 add_errno(j, f->error);
                 return;
         case FAULT_LIMIT:

@@ -3,7 +3,7 @@
  *
  *   options.c   command line                          host.c   the record of ".host"
  *   log-sink.c  where log lines go
- *   backend/    process (pidfds), supervisor-cgroup, store-files, helper, auth-polkit: the ports of core/ports.h
+ *   backend/    process (pidfds), supervisor-cgroup or supervisor-systemd, store-files, helper, auth-polkit: the ports of core/ports.h
  *   service/    what each request means
  *   ipc/        the doors: varlink-server.c, dbus-server.c
  *
@@ -26,6 +26,7 @@
 #include "backend/process.h"
 #include "backend/store-files.h"
 #include "backend/supervisor-cgroup.h"
+#include "backend/supervisor-systemd.h"
 #include "base/log.h"
 #include "ipc/dbus-server.h"
 #include "ipc/varlink-server.h"
@@ -40,7 +41,8 @@ struct daemon {
         struct process *process;
         struct process_port process_port; /* lent to the supervisor */
         struct helper *helper;
-        struct supervisor_cgroup *supervisor;
+        struct supervisor_cgroup *cgroup; /* one of the two */
+        struct supervisor_systemd *systemd;
         struct store_files *store;
         struct auth_polkit *auth;
         struct service *service;
@@ -79,10 +81,14 @@ static sd_bus *get_bus(void *userdata) {
         return d->dbus ? dbus_connection(d->dbus) : NULL;
 }
 
+static const char *describe_supervisor(const struct daemon *d) {
+        return d->systemd ? supervisor_systemd_describe(d->systemd) : supervisor_cgroup_describe(d->cgroup);
+}
+
 static void on_settled(void *userdata) {
         struct daemon *d = userdata;
 
-        log_debug("Up: %zu machines; %s.", service_count(d->service), supervisor_cgroup_describe(d->supervisor));
+        log_debug("Up: %zu machines; %s.", service_count(d->service), describe_supervisor(d));
         sd_notify(false, "READY=1");
         if (d->options.ready_fd >= 0) {
                 if (write(d->options.ready_fd, "\n", 1) < 0)
@@ -124,9 +130,26 @@ static int make_loop(struct daemon *d) {
         return r;
 }
 
+static int make_supervisor(struct daemon *d) {
+        const struct supervisor_systemd_config systemd = {
+                .get_bus = get_bus,
+                .userdata = d,
+                .helper = d->helper,
+                .process = &d->process_port,
+                .stop_timeout_usec = d->options.stop_timeout_usec,
+        };
+        const struct supervisor_cgroup_config cgroup = {
+                .helper = d->helper,
+                .process = &d->process_port,
+                .stop_timeout_usec = d->options.stop_timeout_usec,
+        };
+
+        if (d->options.backend == BACKEND_SYSTEMD || (d->options.backend == BACKEND_AUTO && systemd_is_manager()))
+                return supervisor_systemd_new(d->event, &systemd, &d->systemd);
+        return supervisor_cgroup_new(d->event, &cgroup, &d->cgroup);
+}
+
 static int make_backends(struct daemon *d) {
-        struct supervisor_cgroup_config config = { .process = &d->process_port,
-                                                   .stop_timeout_usec = d->options.stop_timeout_usec };
         int r;
 
         r = process_new(d->event, on_leader_exit, d, &d->process);
@@ -136,8 +159,7 @@ static int make_backends(struct daemon *d) {
         r = helper_new(d->event, d->options.helper, &d->helper);
         if (r < 0)
                 return r;
-        config.helper = d->helper;
-        r = supervisor_cgroup_new(d->event, &config, &d->supervisor);
+        r = make_supervisor(d);
         if (r < 0)
                 return r;
         r = store_files_new(d->options.run, &d->store);
@@ -149,7 +171,7 @@ static int make_backends(struct daemon *d) {
 static int make_service(struct daemon *d) {
         struct ports ports = {
                 .process = d->process_port,
-                .supervisor = supervisor_cgroup_port(d->supervisor),
+                .supervisor = d->systemd ? supervisor_systemd_port(d->systemd) : supervisor_cgroup_port(d->cgroup),
                 .store = store_files_port(d->store),
                 .auth = auth_polkit_port(d->auth),
                 .inspect = helper_inspect_port(d->helper),
@@ -216,8 +238,9 @@ static void done(struct daemon *d) {
         varlink_server_free(d->varlink);
         helper_free(d->helper); /* answers what is still open, so before those who asked */
         auth_polkit_free(d->auth);
+        supervisor_systemd_free(d->systemd); /* likewise */
         service_free(d->service);
-        supervisor_cgroup_free(d->supervisor);
+        supervisor_cgroup_free(d->cgroup);
         store_files_free(d->store);
         process_free(d->process);
         sd_event_unref(d->event);

@@ -16,6 +16,7 @@ static const char help_text[] =
         "\n"
         "The registry of this host's machines (containers and virtual machines), on D-Bus and Varlink.\n"
         "\n"
+        "  --backend=BACKEND        who makes scopes: systemd, cgroup (we do), or auto: systemd where it is PID 1\n"
         "  --bus=auto|no            use the D-Bus system bus when there is one (auto), or never (no)\n"
         "  --run=DIR                run-time directory instead of /run, for tests\n"
         "  --helper=PATH            the muster-helper program to use\n"
@@ -28,9 +29,20 @@ static const char help_text[] =
         "\n"
         "See musterd(8).\n";
 
-enum { OPT_BUS = 256, OPT_RUN, OPT_HELPER, OPT_STOP_TIMEOUT, OPT_LOG_LEVEL, OPT_LOG_TARGET, OPT_READY_FD, OPT_VERSION };
+enum {
+        OPT_BACKEND = 256,
+        OPT_BUS,
+        OPT_RUN,
+        OPT_HELPER,
+        OPT_STOP_TIMEOUT,
+        OPT_LOG_LEVEL,
+        OPT_LOG_TARGET,
+        OPT_READY_FD,
+        OPT_VERSION
+};
 
 static const struct option long_options[] = {
+        { "backend", required_argument, NULL, OPT_BACKEND },
         { "bus", required_argument, NULL, OPT_BUS },
         { "run", required_argument, NULL, OPT_RUN },
         { "helper", required_argument, NULL, OPT_HELPER },
@@ -57,8 +69,25 @@ static int set_ready_fd(const char *value, struct options *o) {
         return 0;
 }
 
+static int set_backend(const char *value, struct options *o) {
+        static const char *const names[_BACKEND_MAX] = {
+                [BACKEND_AUTO] = "auto",
+                [BACKEND_SYSTEMD] = "systemd",
+                [BACKEND_CGROUP] = "cgroup",
+        };
+
+        for (int i = 0; i < _BACKEND_MAX; i++)
+                if (streq(names[i], value)) {
+                        o->backend = (enum backend) i;
+                        return 0;
+                }
+        return wrong("backend", value, "auto, systemd or cgroup");
+}
+
 static int set_option(int c, const char *value, struct options *o) {
         switch (c) {
+        case OPT_BACKEND:
+                return set_backend(value, o);
         case OPT_BUS:
                 if (!streq(value, "auto") && !streq(value, "no"))
                         return wrong("bus", value, "auto or no");

@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum backend { BACKEND_AUTO, BACKEND_SYSTEMD, BACKEND_CGROUP, _BACKEND_MAX };
+
 struct options {
+        enum backend backend;
         bool bus;                   /* use a D-Bus system bus when there is one */
         const char *run;            /* run-time directory */
         const char *helper;         /* path of muster-helper */

@@ -9,6 +9,7 @@ static void fault_fill(struct fault *f, enum fault_kind kind, int error, const c
         f->kind = kind;
         f->error = error;
         f->field = field;
+        f->peer_error[0] = '\0';
 }
 
 int fault_set(struct fault *f, enum fault_kind kind, const char *format, ...) {

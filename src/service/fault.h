@@ -25,14 +25,16 @@ enum fault_kind {
         FAULT_INTERACTIVE_AUTH,
         FAULT_LIMIT,           /* too many of something */
         FAULT_NO_SUCH_PROCESS, /* the leader does not exist; field names the parameter */
+        FAULT_SCOPE_REFUSED,   /* the service manager made no scope: error, and peer_error if it gave a name */
         _FAULT_MAX,
 };
 
 struct fault {
         enum fault_kind kind;
-        int error;         /* negative errno for FAULT_ERRNO, else 0 */
-        const char *field; /* static string; FAULT_INVALID_ARGUMENT and FAULT_NO_SUCH_PROCESS only */
-        char text[200];    /* one clear sentence */
+        int error;           /* negative errno for FAULT_ERRNO and FAULT_SCOPE_REFUSED, else 0 */
+        const char *field;   /* static string; FAULT_INVALID_ARGUMENT and FAULT_NO_SUCH_PROCESS only */
+        char text[200];      /* one clear sentence */
+        char peer_error[96]; /* FAULT_SCOPE_REFUSED: the name that another service gave the error; "": none */
 };
 
 #define FAULT_OK ((struct fault){ .kind = FAULT_NONE })

@@ -2,6 +2,7 @@
 /* Registering a machine: check, authorise, place, record, announce, answer. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -76,6 +77,8 @@ static int open_leader(struct request *q, struct fault *f) {
         if (is_caller)
                 wanted = q->caller.process.pid;
         r = process->open(process->impl, wanted, is_caller ? q->caller.process.fd : reg->leader_fd, &m->leader);
+        if (r >= 0 && is_caller && !pidref_same(&m->leader, &q->caller.process))
+                r = -ESRCH; /* the number was taken by another process meanwhile */
         if (r == -EINVAL)
                 return fault_set_argument(f, "leader",
                                           "The leader's PID and process descriptor do not belong together.");
@@ -172,6 +175,9 @@ static int place(struct request *q, struct fault *f) {
                 return fault_set_argument(f, "properties", "%s", d.text);
         if (r < 0)
                 return fault_set_errno(f, r, "Cannot find the place of machine '%s'.", m->name);
+        /* A cgroup's name may hold what neither a record nor a message can carry: then it is as good as none. */
+        if (p.cgroup && (!path_is_absolute_and_valid(p.cgroup) || !text_is_valid(p.cgroup, strlen(p.cgroup))))
+                placement_done(&p);
         m->unit = p.unit;
         m->subgroup = p.subgroup;
         m->cgroup = p.cgroup;
@@ -232,8 +238,28 @@ static void finish_opening(struct request *q, struct machine *m) {
         q->machine = m;
         request_finish(q);
         q->machine = NULL;
-        if (!s->ports.process.is_alive(s->ports.process.impl, &m->leader))
+        /* Its death was put off while the scope was being made. */
+        if (m->scope_created && !s->ports.process.is_alive(s->ports.process.impl, &m->leader))
                 service_apply(s, m, EVENT_LEADER_EXIT);
+}
+
+static void creation_fault(struct request *q, int error) {
+        const struct supervisor_port *supervisor = &q->service->ports.supervisor;
+        const struct refusal *why = supervisor->refusal ? supervisor->refusal(supervisor->impl) : NULL;
+        struct fault *f = &q->fault;
+
+        if (!why) {
+                fault_set_errno(f, error, "Cannot make the control group of machine '%s'.", q->name);
+                return;
+        }
+        if (!why->name) {
+                fault_set_errno(f, error, "%s", why->text);
+                return;
+        }
+        fault_set(f, FAULT_SCOPE_REFUSED, "%s", why->text);
+        f->error = error;
+        if (strlen(why->name) < sizeof(f->peer_error))
+                strcpy(f->peer_error, why->name);
 }
 
 static void on_created(void *userdata, int error) {
@@ -244,9 +270,11 @@ static void on_created(void *userdata, int error) {
         /* Nothing removes a machine that is opening, so it is still there. */
         if (!m)
                 return;
+        if (error == -ESHUTDOWN)
+                return;
         if (error < 0) {
-                log_error_errno(error, "Cannot make the scope of machine %s", q->name);
-                fault_set_errno(&q->fault, error, "Cannot make the control group of machine '%s'.", q->name);
+                creation_fault(q, error);
+                log_error_errno(error, "Cannot make the scope of machine %s: %s", q->name, q->fault.text);
                 service_apply(s, m, EVENT_PLACE_FAILED);
                 request_finish(q);
                 return;
