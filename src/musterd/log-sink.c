@@ -145,7 +145,7 @@ static const char *get_level(void) {
 }
 
 static const char *get_target(void) {
-        return target_to_string(effective());
+        return target_to_string(chosen);
 }
 
 const struct log_control *log_sink_control(void) {

@@ -117,16 +117,22 @@ int service_uid_shift(struct service *s, const struct machine *m, uint32_t *ret,
         return 0;
 }
 
+/* (uid_t) -1 in its 32- and 16-bit forms means "no id" to the kernel. */
+static int check_id(uint32_t id, bool gid, struct fault *f) {
+        if (id == UINT32_MAX || id == UINT16_MAX)
+                return fault_set_argument(f, gid ? "gid" : "uid", "%u is no valid %s number.", id,
+                                          gid ? "group" : "user");
+        return 0;
+}
+
 int service_map_from(struct service *s, const struct machine *m, bool gid, uint32_t inner, uint32_t *ret,
                      struct fault *f) {
         enum fault_kind none = gid ? FAULT_NO_GROUP_MAPPING : FAULT_NO_USER_MAPPING;
         struct idmap map = { NULL, 0 };
         int r;
 
-        /* (uid_t) -1 in its 32- and 16-bit forms means "no id" to the kernel. */
-        if (inner == UINT32_MAX || inner == UINT16_MAX)
-                return fault_set_argument(f, gid ? "gid" : "uid", "%u is no valid %s number.", inner,
-                                          gid ? "group" : "user");
+        if (check_id(inner, gid, f) < 0)
+                return -1;
         if (m->class != MACHINE_CONTAINER)
                 return fault_set(f, FAULT_NOT_CONTAINER, "Machine '%s' is no container.", m->name);
         r = read_map(s, m, gid, &map, f);
@@ -140,9 +146,8 @@ int service_map_to(struct service *s, bool gid, uint32_t outer, const struct mac
                    struct fault *f) {
         const struct machine *m;
 
-        if (outer == UINT32_MAX)
-                return fault_set_argument(f, gid ? "gid" : "uid", "%u is no valid %s number.", outer,
-                                          gid ? "group" : "user");
+        if (check_id(outer, gid, f) < 0)
+                return -1;
         if (outer <= HOST_UID_MAX)
                 return fault_set(f, gid ? FAULT_GROUP_IN_HOST_RANGE : FAULT_USER_IN_HOST_RANGE,
                                  "%s %u belongs to the host: machines have numbers from 65536 on.",
@@ -151,6 +156,8 @@ int service_map_to(struct service *s, bool gid, uint32_t outer, const struct mac
         if (!m)
                 return fault_set(f, gid ? FAULT_NO_GROUP_MAPPING : FAULT_NO_USER_MAPPING, "No machine maps to %s %u.",
                                  gid ? "group" : "user", outer);
+        if (check_id(*ret_inner, gid, f) < 0)
+                return -1;
         *ret_m = m;
         return 0;
 }
