@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -118,9 +119,9 @@ static void queue_prepend_all(struct queue *q, struct queue *from) {
         *from = (struct queue){ NULL, NULL, 0 };
 }
 
-/* Consumes the question. answer NULL: it failed with error. */
-static void question_finish(struct question *question, int error, const struct helper_answer *answer) {
-        struct inspect_result result = { .error = answer ? answer->error : error };
+/* Consumes the question. answer NULL: it failed with error. fd is borrowed. */
+static void question_finish(struct question *question, int error, const struct helper_answer *answer, int fd) {
+        struct inspect_result result = { .error = answer ? answer->error : error, .fd = fd };
 
         if (question->done) {
                 question->done(question->userdata, result.error);
@@ -193,21 +194,53 @@ static void worker_give_up(struct worker *w, int error) {
         }
         queue_prepend_all(&h->waiting, &again);
         while ((question = queue_take(&failed)))
-                question_finish(question, error, NULL);
+                question_finish(question, error, NULL, -EBADF);
         pump(h);
 }
 
-static void worker_take_answer(struct worker *w, const struct helper_answer *answer) {
+static void worker_take_answer(struct worker *w, const struct helper_answer *answer, int fd) {
         struct question *question = queue_take(&w->in_flight);
 
         worker_set_deadline(w);
-        question_finish(question, 0, answer);
+        question_finish(question, 0, answer, fd);
 }
 
-static bool answer_is_expected(const struct worker *w, const struct helper_answer *answer) {
+static bool is_directory(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) >= 0 && S_ISDIR(st.st_mode);
+}
+
+static bool answer_is_expected(const struct worker *w, const struct helper_answer *answer, int fd) {
         const struct question *question = w->in_flight.first;
 
-        return question && question->wire.number == answer->number && question->wire.kind == answer->kind;
+        if (!question || question->wire.number != answer->number || question->wire.kind != answer->kind)
+                return false;
+        if (answer->kind == HELPER_OPEN_ROOT && answer->error == 0)
+                return fd >= 0 && is_directory(fd);
+        return fd < 0;
+}
+
+/* One packet into h->packet; the descriptor that came with it, or -EBADF, in *ret_fd. -EMFILE: there was no room for it. */
+static ssize_t receive(struct worker *w, int *ret_fd) {
+        union {
+                struct cmsghdr head;
+                char bytes[CMSG_SPACE(sizeof(int))]; /* more than one does not get in */
+        } control;
+        struct helper *h = w->helper;
+        struct iovec part = { .iov_base = h->packet, .iov_len = sizeof(h->packet) };
+        struct msghdr message = {
+                .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+        };
+        ssize_t n = recvmsg(w->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+
+        *ret_fd = -EBADF;
+        if (n < 0)
+                return -errno;
+        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+                memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+        return n > 0 && (message.msg_flags & MSG_CTRUNC) && *ret_fd < 0 ? -EMFILE : n;
 }
 
 /* Reads what is there. Each callback may ask more, or find out that w is dead. */
@@ -215,24 +248,27 @@ static void worker_read(struct worker *w) {
         struct helper *h = w->helper;
 
         while (w->socket >= 0) {
-                ssize_t n = recv(w->socket, h->packet, sizeof(h->packet), MSG_DONTWAIT);
+                AUTO_CLOSE int fd = -EBADF;
+                ssize_t n = receive(w, &fd);
 
-                if (n < 0 && errno == EINTR)
+                if (n == -EINTR)
                         continue;
-                if (n < 0 && errno == EAGAIN)
+                if (n == -EAGAIN)
                         return;
-                if (n <= 0) {
+                if (n == -EMFILE) {
+                        worker_give_up(w, -EMFILE); /* the answer is lost, and with it what belongs to which question */
+                } else if (n <= 0) {
                         log_full(w->in_flight.n > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, 0, NULL,
                                  "The helper process %d ended while %zu questions waited for it.", (int) w->process.pid,
                                  w->in_flight.n);
                         worker_give_up(w, -EIO);
                 } else if (helper_answer_decode(h->packet, (size_t) n, &h->answer) < 0 ||
-                           !answer_is_expected(w, &h->answer)) {
+                           !answer_is_expected(w, &h->answer, fd)) {
                         log_error("The helper process %d gave an answer that is none: killing it.",
                                   (int) w->process.pid);
                         worker_give_up(w, -EIO);
                 } else {
-                        worker_take_answer(w, &h->answer);
+                        worker_take_answer(w, &h->answer, fd);
                 }
         }
 }
@@ -412,7 +448,7 @@ static int dispatch(struct helper *h, struct question *question, int pidfd) {
 
         r = find_worker(h, &w);
         if (r < 0) {
-                question_finish(question, r, NULL);
+                question_finish(question, r, NULL, -EBADF);
                 return 0;
         }
         if (!w)
@@ -428,7 +464,7 @@ static int dispatch(struct helper *h, struct question *question, int pidfd) {
                 worker_give_up(w, -EIO);
                 if (!retried)
                         return -EAGAIN;
-                question_finish(question, -EIO, NULL);
+                question_finish(question, -EIO, NULL, -EBADF);
                 return 0;
         }
         queue_append(&w->in_flight, question);
@@ -460,7 +496,7 @@ static void pump(struct helper *h) {
 /* Consumes the question. */
 static void ask(struct helper *h, struct question *question, int pidfd) {
         if (h->waiting.n >= WAITING_MAX) {
-                question_finish(question, -ENOBUFS, NULL);
+                question_finish(question, -ENOBUFS, NULL, -EBADF);
                 return;
         }
         if (h->waiting.n > 0) {
@@ -500,7 +536,7 @@ static void look(struct helper *h, enum helper_kind kind, const struct machine *
 
         r = question_new(h, kind, m, &question);
         if (r < 0) {
-                answer(userdata, &(struct inspect_result){ .error = r });
+                answer(userdata, &(struct inspect_result){ .error = r, .fd = -EBADF });
                 return;
         }
         question->answer = answer;
@@ -514,6 +550,10 @@ static void port_addresses(void *impl, const struct machine *m, inspect_fn answe
 
 static void port_os_release(void *impl, const struct machine *m, inspect_fn answer, void *userdata) {
         look(impl, HELPER_OS_RELEASE, m, answer, userdata);
+}
+
+static void port_open_root(void *impl, const struct machine *m, inspect_fn answer, void *userdata) {
+        look(impl, HELPER_OPEN_ROOT, m, answer, userdata);
 }
 
 void helper_kill_tree(struct helper *h, const struct machine *m, int sig, port_done_fn done, void *userdata) {
@@ -587,7 +627,7 @@ static void fail_all(struct queue *queue) {
         struct question *question;
 
         while ((question = queue_take(queue)))
-                question_finish(question, -ECANCELED, NULL);
+                question_finish(question, -ECANCELED, NULL, -EBADF);
 }
 
 void helper_free(struct helper *h) {
@@ -616,5 +656,10 @@ void helper_free(struct helper *h) {
 }
 
 struct inspect_port helper_inspect_port(struct helper *h) {
-        return (struct inspect_port){ .impl = h, .addresses = port_addresses, .os_release = port_os_release };
+        return (struct inspect_port){
+                .impl = h,
+                .addresses = port_addresses,
+                .os_release = port_os_release,
+                .open_root = port_open_root,
+        };
 }

@@ -28,7 +28,7 @@ static uint64_t get(const uint8_t *p, size_t n_bytes) {
 }
 
 static bool kind_is_valid(uint64_t kind) {
-        return kind == HELPER_ADDRESSES || kind == HELPER_OS_RELEASE || kind == HELPER_KILL_TREE;
+        return kind >= HELPER_ADDRESSES && kind < _HELPER_KIND_MAX;
 }
 
 /* ---- questions ---- */
@@ -232,7 +232,7 @@ int helper_answer_decode(uint8_t *data, size_t size, struct helper_answer *ret) 
         size -= ANSWER_HEAD_SIZE;
         if (ret->error > 0 || ret->error < -ERRNO_MAX)
                 return -EBADMSG;
-        if (ret->error < 0 || ret->kind == HELPER_KILL_TREE)
+        if (ret->error < 0 || ret->kind == HELPER_KILL_TREE || ret->kind == HELPER_OPEN_ROOT)
                 return size == 0 && count == 0 ? 0 : -EBADMSG;
         if (ret->kind == HELPER_ADDRESSES)
                 return decode_addresses(data, size, count, ret);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* codec/helper-protocol.h: the packets between musterd and muster-helper, one question or one answer each,
- * little-endian.
+ * little-endian. A question may bring the pidfd of the leader; the answer about a root brings the directory.
  *
  * Question, 40 bytes: u32 "MHQ1", u8 kind, u8 flags, u16 0, u64 number, i32 pid, i32 signal, u64 id, u64 start.
  * Answer, 24 bytes and a body: u32 "MHA1", u8 kind, u8 0, u16 0, u64 number, i32 error (0 or -errno), u32 count.
  *   addresses: count times { u32 interface, u32 family, 16 bytes }, IPv4 in the first four, the rest 0
  *   os-release: count times a NUL-terminated KEY=value, printable UTF-8
- *   anything that failed, and killing: no body, count 0
+ *   anything that failed, killing, and a root: no body, count 0
  * The helper has looked at hostile things: an answer is refused as a whole when any byte of it is not as said here. */
 #pragma once
 
@@ -22,7 +22,7 @@
 #define HELPER_ADDRESSES_MAX 2000
 #define HELPER_STRINGS_MAX 128
 
-enum helper_kind { HELPER_ADDRESSES = 1, HELPER_OS_RELEASE, HELPER_KILL_TREE };
+enum helper_kind { HELPER_ADDRESSES = 1, HELPER_OS_RELEASE, HELPER_KILL_TREE, HELPER_OPEN_ROOT, _HELPER_KIND_MAX };
 enum helper_flags { HELPER_HOST = 1 << 0 /* about the machine we run on: no process */ };
 
 struct helper_question {

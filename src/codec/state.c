@@ -100,7 +100,7 @@ static int take_text(struct reader *s, const char *key, const char *value, size_
 }
 
 static int take_path(struct reader *s, const char *key, const char *value, char **field) {
-        if (*value && !path_is_absolute_and_valid(value))
+        if (*value && !path_is_absolute(value))
                 return bad(s, key, "is no absolute path");
         return str_replace(field, value);
 }
@@ -297,6 +297,8 @@ static int take_place_key(struct reader *s, enum key key, const char *value) {
         case KEY_SUBGROUP:
                 return take_subgroup(s, value);
         case KEY_CGROUP:
+                if (!path_is_absolute_and_valid(value))
+                        return bad(s, "CGROUP", "is no control group");
                 return take_path(s, "CGROUP", value, &s->m->cgroup);
         default:
                 return take_created(s, value);

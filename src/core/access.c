@@ -13,6 +13,7 @@ static const struct access_rule rules[_VERB_MAX] = {
         [VERB_METADATA] = { .action = ACTION("inspect-machines") },
         [VERB_OS_RELEASE] = { .action = ACTION("inspect-machines"), .verb = "get_os_release" },
         [VERB_ADDRESSES] = { .action = 0 },
+        [VERB_OPEN_ROOT] = { .action = ACTION("manage-machines"), .verb = "open_root_directory" },
         [VERB_SET_LOG] = { .root_only = true },
 };
 

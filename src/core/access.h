@@ -14,6 +14,7 @@ enum verb {
         VERB_METADATA /* os-release and addresses by Varlink List */,
         VERB_OS_RELEASE,
         VERB_ADDRESSES,
+        VERB_OPEN_ROOT,
         VERB_SET_LOG /* LogControl1, SetLogLevel, GetEnvironment */,
         _VERB_MAX,
 };

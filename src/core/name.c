@@ -166,7 +166,7 @@ int cgroup_path_to_unit(const char *path, const char *root, char **ret_unit, cha
         return 0;
 }
 
-bool path_is_absolute_and_valid(const char *s) {
+bool path_is_absolute(const char *s) {
         size_t size = strlen(s);
 
         if (s[0] != '/' || size >= PATH_MAX_BYTES)
@@ -174,6 +174,12 @@ bool path_is_absolute_and_valid(const char *s) {
         for (const char *p = s; *p; p++)
                 if ((uint8_t) *p < 0x20 || *p == 0x7f)
                         return false;
+        return true;
+}
+
+bool path_is_absolute_and_valid(const char *s) {
+        if (!path_is_absolute(s))
+                return false;
         for (const char *p = s; *p;) {
                 size_t n;
 

@@ -27,7 +27,9 @@ int slice_path(const char *slice, char **ret);
  * sits right in the unit. Both malloc'ed. -ENXIO: the path has no unit component. -ENOMEM. */
 int cgroup_path_to_unit(const char *path, const char *root, char **ret_unit, char **ret_subgroup);
 
-/* Absolute, no "." or ".." component, no control character, under 4096 bytes. */
+/* Absolute, no control character, under 4096 bytes: for paths that are only told to others. */
+bool path_is_absolute(const char *s);
+/* And without "." or ".." components: for paths that something is looked up by. */
 bool path_is_absolute_and_valid(const char *s);
 /* No control character, valid UTF-8, at most max bytes. */
 bool text_is_valid(const char *s, size_t max);

@@ -141,6 +141,7 @@ struct inspect_result {
         const struct address *addresses;
         size_t n_addresses;
         char *const *os_release; /* "KEY=value" strings, NULL-terminated */
+        int fd;                  /* the root directory, or -EBADF; borrowed: dup(2) it to keep it */
 };
 
 typedef void (*inspect_fn)(void *userdata, const struct inspect_result *result);
@@ -151,6 +152,8 @@ struct inspect_port {
          * by then. */
         void (*addresses)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
         void (*os_release)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
+        /* The root directory, open for reading: what is below it belongs to the machine and is as hostile as that. */
+        void (*open_root)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
 };
 
 /* ---- telling the world ---- */

@@ -94,6 +94,7 @@ int dbus_verb(struct dbus *d, sd_bus_message *m, enum verb verb, const char *nam
 int dbus_kill(struct dbus *d, sd_bus_message *m, const char *name, sd_bus_error *error);
 int dbus_reply_addresses(struct dbus_call *call);
 int dbus_reply_os_release(struct dbus_call *call);
+int dbus_reply_root(struct dbus_call *call);
 int dbus_answer_uid_shift(struct dbus *d, sd_bus_message *m, const struct machine *machine, sd_bus_error *error);
 int dbus_answer_ssh_info(sd_bus_message *m, const struct machine *machine, sd_bus_error *error);
 int dbus_not_supported(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -211,6 +211,10 @@ int dbus_reply_os_release(struct dbus_call *call) {
         return r < 0 ? r : sd_bus_send(call->d->bus, reply, NULL);
 }
 
+int dbus_reply_root(struct dbus_call *call) {
+        return sd_bus_reply_method_return(call->message, "h", call->request->inspected->fd); /* which duplicates it */
+}
+
 int dbus_answer_uid_shift(struct dbus *d, sd_bus_message *m, const struct machine *machine, sd_bus_error *error) {
         struct fault f = FAULT_OK;
         uint32_t shift = 0;
@@ -251,6 +255,12 @@ static int method_get_os_release(sd_bus_message *m, void *userdata, sd_bus_error
         struct found *found = userdata;
 
         return dbus_verb(found->d, m, VERB_OS_RELEASE, found->machine->name, dbus_reply_os_release);
+}
+
+static int method_open_root(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct found *found = userdata;
+
+        return dbus_verb(found->d, m, VERB_OPEN_ROOT, found->machine->name, dbus_reply_root);
 }
 
 static int method_get_ssh_info(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -313,6 +323,6 @@ const sd_bus_vtable machine_vtable[] = {
                                 SD_BUS_NO_RESULT, dbus_not_supported, OPEN),
         SD_BUS_METHOD_WITH_ARGS("CopyToWithFlags", SD_BUS_ARGS("s", source, "s", destination, "t", flags),
                                 SD_BUS_NO_RESULT, dbus_not_supported, OPEN),
-        SD_BUS_METHOD_WITH_ARGS("OpenRootDirectory", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", fd), dbus_not_supported, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("OpenRootDirectory", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", fd), method_open_root, OPEN),
         SD_BUS_VTABLE_END,
 };

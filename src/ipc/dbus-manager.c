@@ -131,6 +131,10 @@ HANDLER(method_get_os_release) {
         return verb_by_name(m, userdata, VERB_OS_RELEASE, dbus_reply_os_release, error);
 }
 
+HANDLER(method_open_root) {
+        return verb_by_name(m, userdata, VERB_OPEN_ROOT, dbus_reply_root, error);
+}
+
 HANDLER(method_get_ssh_info) {
         struct machine *machine;
         const char *name;
@@ -264,7 +268,7 @@ const sd_bus_vtable manager_vtable[] = {
                          dbus_not_supported),
         METHOD_NO_RESULT("CopyToMachineWithFlags", ("s", name, "s", source, "s", destination, "t", flags),
                          dbus_not_supported),
-        METHOD("OpenMachineRootDirectory", ("s", name), ("h", fd), dbus_not_supported),
+        METHOD("OpenMachineRootDirectory", ("s", name), ("h", fd), method_open_root),
         METHOD("GetMachineUIDShift", ("s", name), ("u", shift), method_get_uid_shift),
         METHOD_NO_RESULT("RemoveImage", ("s", name), dbus_not_supported),
         METHOD_NO_RESULT("RenameImage", ("s", name, "s", new_name), dbus_not_supported),

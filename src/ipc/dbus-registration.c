@@ -44,7 +44,7 @@ static int read_class(sd_bus_message *m, struct registration *reg, sd_bus_error 
         r = sd_bus_message_read_basic(m, 's', &text);
         if (r < 0)
                 return r;
-        r = machine_class_from_string(text);
+        r = isempty(text) ? _MACHINE_CLASS_MAX : machine_class_from_string(text); /* "": service/ says no */
         if (r < 0 || r == MACHINE_HOST)
                 return bad(error, "The class must be 'container' or 'vm'.");
         reg->machine->class = (enum machine_class) r;
@@ -59,7 +59,7 @@ static int read_leader(sd_bus_message *m, struct registration *reg, sd_bus_error
         if (r < 0)
                 return r;
         if (pid > INT32_MAX)
-                return bad(error, "The leader must be a process number.");
+                return sd_bus_error_setf(error, SD_BUS_ERROR_UNIX_PROCESS_ID_UNKNOWN, "%u is no process number.", pid);
         reg->machine->leader.pid = (pid_t) pid;
         return 0;
 }

@@ -2,7 +2,9 @@
 /* Bytes to calls, replies to bytes; never more of either than the other side takes. */
 #include "ipc/varlink-connection.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -104,6 +106,20 @@ void reply_empty(struct connection *c) {
         reply_end(c, &j, false);
 }
 
+int reply_attach(struct connection *c, int fd) {
+        if (c->oneway)
+                return 0; /* there is no reply */
+        assert(c->out_fd < 0); /* no call is begun while one waits */
+        c->out_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (c->out_fd < 0) {
+                c->out.size = c->reply_start;
+                return -errno;
+        }
+        c->fd_begin = c->reply_start;
+        c->fd_end = c->out.size;
+        return 0;
+}
+
 static struct json_text error_begin(struct connection *c, const char *id) {
         struct json_text j = JSON_TEXT(&c->out);
 
@@ -167,7 +183,7 @@ static void dispatch(struct connection *c, const char *text, size_t size) {
 }
 
 static bool has_room(const struct connection *c) {
-        return c->out.size - c->out_sent < OUTPUT_HIGH;
+        return c->out.size - c->out_sent < OUTPUT_HIGH && c->out_fd < 0;
 }
 
 static void process_calls(struct connection *c) {
@@ -195,11 +211,38 @@ static void process_calls(struct connection *c) {
 
 /* ---- bytes ---- */
 
+/* Up to the reply that a descriptor belongs to, then that reply with it: whoever reads takes it for that of the message whose
+ * bytes it comes with. */
+static ssize_t send_some(struct connection *c) {
+        union {
+                struct cmsghdr head;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control = { .bytes = { 0 } };
+        struct iovec part = { .iov_base = c->out.data + c->out_sent, .iov_len = c->out.size - c->out_sent };
+        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+        ssize_t n;
+
+        if (c->out_fd >= 0 && c->out_sent < c->fd_begin) {
+                part.iov_len = c->fd_begin - c->out_sent;
+        } else if (c->out_fd >= 0) {
+                part.iov_len = c->fd_end - c->out_sent;
+                control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+                                                 .cmsg_level = SOL_SOCKET,
+                                                 .cmsg_type = SCM_RIGHTS };
+                memcpy(CMSG_DATA(&control.head), &c->out_fd, sizeof(int));
+                message.msg_control = control.bytes;
+                message.msg_controllen = sizeof(control.bytes);
+        }
+        n = sendmsg(c->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n > 0 && message.msg_control)
+                close(STEAL_FD(c->out_fd));
+        return n;
+}
+
 /* False: the connection is gone. */
 static bool flush(struct connection *c) {
         while (c->out_sent < c->out.size) {
-                ssize_t n =
-                        send(c->fd, c->out.data + c->out_sent, c->out.size - c->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+                ssize_t n = send_some(c);
 
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -314,6 +357,7 @@ void connection_new(struct varlink_server *v, int fd) {
         c->uid = peer.uid;
         c->pid = peer.pid;
         c->peer = PIDREF_EMPTY;
+        c->out_fd = -EBADF;
         c->events = EPOLLIN;
         c->next = v->connections;
         if (v->connections)
@@ -338,6 +382,8 @@ void connection_free(struct connection *c) {
                 stream_cancel(c->stream);
         sd_event_source_disable_unref(c->io);
         close(c->fd);
+        if (c->out_fd >= 0)
+                close(c->out_fd);
         varlink_frame_done(&c->in);
         buf_done(&c->out);
         count_out(v, c->uid);

@@ -42,6 +42,8 @@ struct connection {
         struct varlink_frame in;
         struct buf out;
         size_t out_sent;
+        int out_fd; /* goes with the bytes of out from fd_begin to fd_end; -EBADF: none */
+        size_t fd_begin, fd_end;
         uint32_t events;         /* what io waits for */
         struct request *request; /* being carried out */
         struct stream *stream;   /* being sent */
@@ -58,6 +60,9 @@ struct connection {
 struct json_text reply_begin(struct connection *c);
 void reply_end(struct connection *c, struct json_text *j, bool continues);
 void reply_empty(struct connection *c);
+/* The descriptor (duplicated) travels with the reply that was just ended; calls wait until it is sent. When none is free,
+ * -EMFILE, and the reply is taken back. */
+int reply_attach(struct connection *c, int fd);
 /* With one string member, or none (key NULL). */
 void reply_error(struct connection *c, const char *id, const char *key, const char *value);
 void reply_fault(struct connection *c, const struct fault *f);

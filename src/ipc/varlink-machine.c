@@ -279,6 +279,44 @@ static void method_kill(struct connection *c, const struct varlink_call *call) {
         verb(c, call, VERB_KILL);
 }
 
+/* ---- the root directory ---- */
+
+static void reply_root(struct connection *c, int fd, struct fault *f) {
+        struct json_text j = reply_begin(c);
+        int r;
+
+        json_text_unsigned(&j, "fileDescriptor", 0); /* the first of those that come with the reply */
+        reply_end(c, &j, false);
+        r = reply_attach(c, fd);
+        if (r < 0)
+                fault_set_errno(f, r, "No descriptor is free for the root directory.");
+}
+
+static void finish_open_root(struct request *q) {
+        struct connection *c = q->adapter;
+
+        q->adapter = NULL;
+        c->request = NULL;
+        if (q->fault.kind == FAULT_NONE)
+                reply_root(c, q->inspected->fd, &q->fault);
+        if (q->fault.kind != FAULT_NONE)
+                reply_fault(c, &q->fault);
+        request_unref(q);
+        connection_finish_call(c);
+}
+
+static void method_open_root(struct connection *c, const struct varlink_call *call) {
+        struct verb_parameters p = { .whom = KILL_ALL };
+        struct machine *m = NULL;
+        struct request *q;
+
+        if (!varlink_extract(c, call, target_fields, &p) || !varlink_find_target(c, &p.target, &m))
+                return;
+        q = request_for(c, VERB_OPEN_ROOT, m->name);
+        if (q)
+                varlink_submit(c, q, p.target.interactive, finish_open_root);
+}
+
 /* ---- user and group numbers ---- */
 
 struct map_parameters {
@@ -383,8 +421,6 @@ static const struct varlink_field copy_fields[] = {
         { "replace", VARLINK_BOOL, LATER(flag) },
         { NULL },
 };
-static const struct varlink_field root_fields[] = { TARGET_FIELDS(struct later_parameters), { NULL } };
-
 static void later(struct connection *c, const struct varlink_call *call, const struct varlink_field *fields) {
         struct later_parameters p = { .text = NULL };
         struct machine *m = NULL;
@@ -403,10 +439,6 @@ static void method_bind(struct connection *c, const struct varlink_call *call) {
 
 static void method_copy(struct connection *c, const struct varlink_call *call) {
         later(c, call, copy_fields);
-}
-
-static void method_open_root(struct connection *c, const struct varlink_call *call) {
-        later(c, call, root_fields);
 }
 
 const struct varlink_method varlink_machine_methods[] = {

@@ -166,3 +166,18 @@ int inspect_os_release(struct inspect *i, const struct pidref *leader, struct he
         ret->strings[ret->n_strings] = NULL;
         return r < 0 ? r : 0;
 }
+
+/* ---- the root ---- */
+
+int inspect_open_root(struct inspect *i, const struct pidref *leader, int *ret) {
+        int fd;
+
+        if (leader)
+                fd = open_of_process(leader, "root", O_RDONLY | O_DIRECTORY);
+        else if ((fd = openat(i->own_root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+                fd = -errno;
+        if (fd < 0)
+                return fd;
+        *ret = fd;
+        return 0;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* muster-helper/inspect.h: reads the addresses and the os-release file of a machine, or of the host. */
+/* muster-helper/inspect.h: reads the addresses and the os-release file of a machine, or of the host; opens its root. */
 #pragma once
 
 #include "base/pidref.h"
@@ -18,3 +18,5 @@ int inspect_init(struct inspect *i);
 int inspect_addresses(struct inspect *i, const struct pidref *leader, struct helper_answer *ret);
 /* The strings stay valid until the next call. -ENOENT: no os-release. */
 int inspect_os_release(struct inspect *i, const struct pidref *leader, struct helper_answer *ret);
+/* "/" of the machine in its own mount namespace, open for reading; the caller's. */
+int inspect_open_root(struct inspect *i, const struct pidref *leader, int *ret);

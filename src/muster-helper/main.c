@@ -3,7 +3,7 @@
  * closes.
  *
  *   main.c        packets in (codec/helper-protocol.h), packets out; who is asked about
- *   inspect.c     addresses, os-release
+ *   inspect.c     addresses, os-release, the root directory
  *   kill-tree.c   signals to a machine that has no cgroup
  *   harden.c      rights given up before the first packet
  *
@@ -76,12 +76,14 @@ static int receive(struct helper_question *ret, int *ret_pidfd) {
 }
 
 static int look(struct inspect *inspect, const struct helper_question *q, const struct pidref *leader,
-                struct helper_answer *answer) {
+                struct helper_answer *answer, int *ret_fd) {
         switch (q->kind) {
         case HELPER_ADDRESSES:
                 return inspect_addresses(inspect, leader, answer);
         case HELPER_OS_RELEASE:
                 return inspect_os_release(inspect, leader, answer);
+        case HELPER_OPEN_ROOT:
+                return inspect_open_root(inspect, leader, ret_fd);
         default:
                 return kill_tree(leader, q->signal);
         }
@@ -89,16 +91,35 @@ static int look(struct inspect *inspect, const struct helper_question *q, const 
 
 /* pidfd is consumed. */
 static int answer_question(struct inspect *inspect, const struct helper_question *q, int pidfd,
-                           struct helper_answer *answer) {
+                           struct helper_answer *answer, int *ret_fd) {
         struct pidref leader = { .pid = q->pid, .fd = pidfd, .id = q->id, .start = q->start };
         int r = 0;
 
         if (!(q->flags & HELPER_HOST) && leader.fd < 0)
                 r = pidref_reopen(&leader);
         if (r == 0)
-                r = look(inspect, q, q->flags & HELPER_HOST ? NULL : &leader, answer);
+                r = look(inspect, q, q->flags & HELPER_HOST ? NULL : &leader, answer, ret_fd);
         pidref_done(&leader);
         return r;
+}
+
+static int send_answer(const uint8_t *packet, size_t size, int fd) {
+        union {
+                struct cmsghdr head;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control = { .bytes = { 0 } };
+        struct iovec part = { .iov_base = (void *) packet, .iov_len = size };
+        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+        if (fd >= 0) {
+                control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+                                                 .cmsg_level = SOL_SOCKET,
+                                                 .cmsg_type = SCM_RIGHTS };
+                memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
+                message.msg_control = control.bytes;
+                message.msg_controllen = sizeof(control.bytes);
+        }
+        return sendmsg(SOCKET_FD, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 static int serve(struct inspect *inspect) {
@@ -106,6 +127,7 @@ static int serve(struct inspect *inspect) {
         static uint8_t packet[HELPER_ANSWER_MAX];
 
         for (;;) {
+                AUTO_CLOSE int fd = -EBADF;
                 struct helper_question q;
                 int pidfd = -EBADF, r;
                 size_t size;
@@ -116,7 +138,7 @@ static int serve(struct inspect *inspect) {
                 answer.kind = q.kind;
                 answer.number = q.number;
                 answer.n_addresses = answer.n_strings = 0;
-                answer.error = answer_question(inspect, &q, pidfd, &answer);
+                answer.error = answer_question(inspect, &q, pidfd, &answer, &fd);
                 if (answer.error == -ENOTRECOVERABLE) /* we are stuck in a foreign namespace */
                         return answer.error;
                 r = helper_answer_encode(&answer, packet, &size);
@@ -124,8 +146,9 @@ static int serve(struct inspect *inspect) {
                         answer.error = r;
                         helper_answer_encode(&answer, packet, &size);
                 }
-                if (send(SOCKET_FD, packet, size, MSG_NOSIGNAL) < 0)
-                        return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
+                r = send_answer(packet, size, fd);
+                if (r < 0)
+                        return r == -EPIPE || r == -ECONNRESET ? 0 : r;
         }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Looking into a machine: addresses and os-release, read by the helper. */
+/* Looking into a machine: addresses, os-release and the root directory, by the helper. */
 #include <errno.h>
 
 #include "service/internal.h"
@@ -36,10 +36,16 @@ static void inspect_authorized(struct request *q, enum auth_result result) {
                 return;
         }
         request_ref(q);
-        if (q->verb == VERB_ADDRESSES)
+        switch (q->verb) {
+        case VERB_ADDRESSES:
                 inspect->addresses(inspect->impl, m, on_inspected, q);
-        else
+                return;
+        case VERB_OPEN_ROOT:
+                inspect->open_root(inspect->impl, m, on_inspected, q);
+                return;
+        default:
                 inspect->os_release(inspect->impl, m, on_inspected, q);
+        }
 }
 
 void inspect_begin(struct request *q) {
@@ -50,7 +56,7 @@ void inspect_begin(struct request *q) {
                 return;
         }
         if (m->class == MACHINE_VM) {
-                fault_set(&q->fault, FAULT_NOT_AVAILABLE,
+                fault_set(&q->fault, q->verb == VERB_OPEN_ROOT ? FAULT_NOT_SUPPORTED : FAULT_NOT_AVAILABLE,
                           "Machine '%s' is a virtual machine: it cannot be looked into.", q->name);
                 request_finish(q);
                 return;

@@ -34,9 +34,10 @@ static int check_text(const char *s, size_t max, const char *field, struct fault
         return 0;
 }
 
+/* We open none of these. */
 static int check_path(const char *s, const char *field, struct fault *f) {
-        if (s && !path_is_absolute_and_valid(s))
-                return fault_set_argument(f, field, "%s must be an absolute, normalized path.", field);
+        if (s && !path_is_absolute(s))
+                return fault_set_argument(f, field, "%s must be an absolute path.", field);
         return 0;
 }
 
@@ -48,8 +49,10 @@ static int check_arguments(const struct machine *m, struct fault *f) {
                                           "'%s' is no machine name: 1 to 64 letters, digits, '-' and single dots.",
                                           strempty(shown));
         }
-        if (m->class != MACHINE_CONTAINER && m->class != MACHINE_VM)
+        if (m->class == MACHINE_HOST)
                 return fault_set_argument(f, "class", "The class must be 'container' or 'vm'.");
+        if (m->class >= _MACHINE_CLASS_MAX) /* not said: so do clients of the original learn it */
+                return fault_set(f, FAULT_NOT_SUPPORTED, "The class must be said: 'container' or 'vm'.");
         if (m->leader.pid == 1)
                 return fault_set_argument(f, "leader", "PID 1 cannot be the leader of a machine.");
         if (check_path(m->root_directory, "rootDirectory", f) < 0 || check_ifindices(m, f) < 0)
@@ -58,9 +61,10 @@ static int check_arguments(const struct machine *m, struct fault *f) {
                 return fault_set_argument(f, "vSockCid", "The vsock CID must be above 2.");
         if (check_text(m->service, SERVICE_TEXT_MAX, "service", f) < 0 ||
             check_text(m->ssh_address, SSH_TEXT_MAX, "sshAddress", f) < 0 ||
-            check_path(m->ssh_private_key_path, "sshPrivateKeyPath", f) < 0 ||
-            check_path(m->control_address, "controlAddress", f) < 0)
+            check_path(m->ssh_private_key_path, "sshPrivateKeyPath", f) < 0)
                 return -1;
+        if (m->control_address && !path_is_absolute_and_valid(m->control_address))
+                return fault_set_argument(f, "controlAddress", "controlAddress must be an absolute, normalized path.");
         return 0;
 }
 

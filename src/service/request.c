@@ -78,6 +78,7 @@ void service_submit(struct request *q) {
                 return;
         case VERB_ADDRESSES:
         case VERB_OS_RELEASE:
+        case VERB_OPEN_ROOT:
                 inspect_begin(q);
                 return;
         default:

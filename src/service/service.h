@@ -77,7 +77,7 @@ struct request {
         const char *detail_key;            /* polkit detail key of the name: "machine" (default) or "name" */
 
         struct fault fault;                     /* set when finish() runs; kind NONE: success */
-        const struct inspect_result *inspected; /* ADDRESSES, OS_RELEASE: valid during finish() only */
+        const struct inspect_result *inspected; /* ADDRESSES, OS_RELEASE, OPEN_ROOT: valid during finish() only */
         const struct machine *machine;          /* REGISTER/CREATE: the new machine, valid during finish() only */
 
         void (*finish)(struct request *q);

@@ -59,7 +59,7 @@ def test_bad_arguments(musterd_without_bus, processes):
         (dict(good, **{"class": "host"}), "class"), (dict(good, **{"class": "banana"}), "class"),
         (dict(good, leaderProcessId={"pid": 1}), None), (dict(good, leaderProcessId={"pid": 999999}), None),
         (dict(good, leaderProcessId=leader), "leaderProcessId"), (dict(good, leaderProcessId={"pid": -3}), None),
-        (dict(good, rootDirectory="srv"), "rootDirectory"), (dict(good, rootDirectory="/a/../b"), "rootDirectory"),
+        (dict(good, rootDirectory="srv"), "rootDirectory"), (dict(good, controlAddress="/a/../b"), "controlAddress"),
         (dict(good, ifIndices=[0]), "ifIndices"), (dict(good, vSockCid=2), "vSockCid"),
         (dict(good, id="xyz"), "id"), (dict(good, banana=1), "banana"), ({"class": "container"}, "name"),
         ({"name": "x"}, "class"),
@@ -155,8 +155,37 @@ def test_introspection_and_service(musterd_without_bus):
 def test_later_verbs_say_so(musterd_without_bus, processes):
     with world.Varlink() as v:
         v.register("m", processes.sleeper())
-        fails(MACHINE + "NotSupported", v.call, MACHINE + "OpenRootDirectory", {"name": "m"})
         fails(MACHINE + "NotSupported", v.call, MACHINE + "Open", {"name": "m", "mode": "tty"})
+        fails(MACHINE + "NotSupported", v.call, MACHINE + "CopyFrom", {"name": "m", "source": "/etc/hosts"})
+
+
+def test_root_directory(musterd_without_bus, processes):
+    """One descriptor with each reply, also when the calls come in one go with others."""
+    leader = processes.sleeper(unshare=["-m", "sh", "-c", "mount -t tmpfs none /mnt; touch /mnt/inside; exec sleep 1000"])
+    world.wait_until(lambda: os.path.exists(f"/proc/{leader}/root/mnt/inside"), "the mount")
+    open_root = b'{"method":"io.systemd.Machine.OpenRootDirectory","parameters":{"name":"m"}}\0'
+    ping = b'{"method":"io.systemd.service.Ping"}\0'
+    with world.Varlink() as v:
+        v.register("m", leader)
+        v.register("vm", processes.sleeper(), **{"class": "vm"})
+        fails(MACHINE + "NotSupported", v.call, MACHINE + "OpenRootDirectory", {"name": "vm"})
+        fails(MACHINE + "NoSuchMachine", v.call, MACHINE + "OpenRootDirectory", {"name": "none"})
+        v.socket.sendall(ping + open_root + open_root + ping)
+        data, fds = b"", []
+        while data.count(b"\0") < 4:
+            part, new, _, _ = socket.recv_fds(v.socket, 65536, 8)
+            # What a descriptor came with begins with the reply that it belongs to.
+            assert len(new) <= 1 and (not new or part.startswith(b'{"parameters":{"fileDescriptor":0}'))
+            data += part
+            fds += new
+        assert len(fds) == 2 and data.count(b"fileDescriptor") == 2
+        for fd in fds:
+            assert os.listdir(os.open("mnt", os.O_RDONLY, dir_fd=fd)) == ["inside"]
+            os.close(fd)
+        host = v.send(MACHINE + "OpenRootDirectory", {"name": ".host"})
+        _, [host], _, _ = socket.recv_fds(v.socket, 65536, 8)
+        assert os.path.samestat(os.stat(host), os.stat("/"))
+        os.close(host)
 
 
 def test_hostile_bytes(musterd_without_bus):

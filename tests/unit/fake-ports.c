@@ -231,7 +231,7 @@ void fake_init(struct fake *f) {
                                 fake_abandon, fake_adopt, fake_sweep },
                 .store = { f, fake_save, fake_drop, fake_load },
                 .auth = { f, fake_ask, fake_cancel },
-                .inspect = { f, fake_inspect, fake_inspect },
+                .inspect = { f, fake_inspect, fake_inspect, fake_inspect },
                 .clock = { f, fake_clock, fake_clock },
         };
         if (machine_new(HOST_MACHINE_NAME, &host) < 0)

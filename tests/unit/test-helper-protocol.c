@@ -27,6 +27,8 @@ static void test_question_round_trip(void **state) {
                 { .kind = HELPER_OS_RELEASE, .number = 0, .pid = 1 },
                 { .kind = HELPER_OS_RELEASE, .number = 9, .flags = HELPER_HOST },
                 { .kind = HELPER_KILL_TREE, .number = 1, .pid = 2, .signal = 64 },
+                { .kind = HELPER_OPEN_ROOT, .number = 1, .pid = 2 },
+                { .kind = HELPER_OPEN_ROOT, .number = 1, .flags = HELPER_HOST },
         };
         uint8_t packet[HELPER_QUESTION_SIZE];
 
@@ -51,7 +53,7 @@ static void test_question_refused(void **state) {
                 { 0, 'X' },
                 { 3, 0 },
                 { 4, 0 },
-                { 4, 4 },
+                { 4, _HELPER_KIND_MAX },
                 { 4, HELPER_KILL_TREE } /* no signal */,
                 { 5, 2 },
                 { 5, HELPER_HOST } /* with a pid */,

@@ -119,6 +119,9 @@ static void test_paths_and_texts(void **state) {
         assert_false(path_is_absolute_and_valid("srv"));
         assert_false(path_is_absolute_and_valid(""));
         assert_false(path_is_absolute_and_valid("/a/../b"));
+        assert_true(path_is_absolute("/a/../b"));
+        assert_false(path_is_absolute("a/../b"));
+        assert_false(path_is_absolute("/a\x7f"));
         assert_false(path_is_absolute_and_valid("/a/."));
         assert_false(path_is_absolute_and_valid("/a\n"));
         assert_true(text_is_valid("gr\xc3\xbc\xc3\x9f", 16));
