@@ -1,36 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Replies of the registry, read on the client's side. jansson recurses while it parses, so the depth is measured on the
- * plain text first: a stack that overflows in a client run by root would be a gift. */
+ * plain text first (codec/json-bounds.h): a stack that overflows in a client run by root would be a gift. */
 #include "codec/varlink-answer.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/str.h"
-
-static size_t nesting(const char *text, size_t size) {
-        size_t depth = 0, deepest = 0;
-        bool quoted = false;
-
-        for (size_t i = 0; i < size; i++) {
-                char c = text[i];
-
-                if (quoted) {
-                        if (c == '\\')
-                                i++;
-                        else if (c == '"')
-                                quoted = false;
-                } else if (c == '"')
-                        quoted = true;
-                else if (c == '{' || c == '[') {
-                        if (++depth > deepest)
-                                deepest = depth;
-                } else if ((c == '}' || c == ']') && depth > 0)
-                        depth--;
-        }
-        return deepest;
-}
+#include "codec/json-bounds.h"
 
 static int copy_text(const json_t *value, char **ret) {
         char *s;
@@ -76,14 +55,14 @@ static int fill(struct varlink_answer *a, const json_t *top) {
 }
 
 int varlink_answer_decode(const char *text, size_t size, struct varlink_answer *ret) {
+        static const struct json_bounds bounds = { VARLINK_ANSWER_MAX, VARLINK_ANSWER_DEPTH_MAX, SIZE_MAX };
         struct varlink_answer a = VARLINK_ANSWER_EMPTY;
         json_t *top;
         int r;
 
-        if (size > VARLINK_ANSWER_MAX)
-                return -EMSGSIZE;
-        if (nesting(text, size) > VARLINK_ANSWER_DEPTH_MAX)
-                return -EBADMSG;
+        r = json_bounds_check(text, size, &bounds);
+        if (r < 0)
+                return r;
         top = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
         if (!top)
                 return -EBADMSG;

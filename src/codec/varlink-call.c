@@ -10,55 +10,10 @@
 #include "base/parse.h"
 #include "base/signame.h"
 #include "base/str.h"
+#include "codec/json-bounds.h"
 #include "codec/varlink-frame.h"
 
 /* ---- the message ---- */
-
-struct scan {
-        int depth;
-        size_t values;
-        bool in_string, escaped;
-};
-
-/* Only brackets and commas outside of strings count; whether it is JSON the library says. */
-static int scan_byte(struct scan *s, char c) {
-        if (s->in_string) {
-                if (s->escaped)
-                        s->escaped = false;
-                else if (c == '\\')
-                        s->escaped = true;
-                else if (c == '"')
-                        s->in_string = false;
-                return 0;
-        }
-        switch (c) {
-        case '"':
-                s->in_string = true;
-                return 0;
-        case '{':
-        case '[':
-                s->values++;
-                return ++s->depth > VARLINK_DEPTH_MAX ? -EBADMSG : 0;
-        case '}':
-        case ']':
-                return --s->depth < 0 ? -EBADMSG : 0;
-        case ',':
-                return ++s->values > VARLINK_VALUES_MAX ? -EBADMSG : 0;
-        default:
-                return 0;
-        }
-}
-
-static int check_bounds(const char *text, size_t size) {
-        struct scan s = { .depth = 0 };
-        int r = 0;
-
-        if (size > VARLINK_MESSAGE_MAX)
-                return -EMSGSIZE;
-        for (size_t i = 0; r >= 0 && i < size; i++)
-                r = scan_byte(&s, text[i]);
-        return r < 0 || s.depth != 0 ? -EBADMSG : 0;
-}
 
 static int take_flag(const json_t *value, bool *ret) {
         if (!json_is_boolean(value))
@@ -88,13 +43,14 @@ static int take_member(struct varlink_call *c, const char *key, json_t *value) {
 }
 
 int varlink_call_parse(const char *text, size_t size, struct varlink_call *ret) {
+        static const struct json_bounds bounds = { VARLINK_MESSAGE_MAX, VARLINK_DEPTH_MAX, VARLINK_VALUES_MAX };
         struct varlink_call c = VARLINK_CALL_EMPTY;
         json_error_t error;
         const char *key;
         json_t *value;
         int r;
 
-        r = check_bounds(text, size);
+        r = json_bounds_check(text, size, &bounds);
         if (r < 0)
                 return r;
         c.root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
