@@ -2,104 +2,99 @@
 /* muster register NAME --leader=PID: for runners that are scripts. The leader's identity goes along with its number, so
  * that a process that died meanwhile cannot be mistaken for its successor. */
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 
 #include "base/id128.h"
+#include "client/register-call.h"
 #include "client/varlink-client.h"
-#include "codec/json-text.h"
 #include "core/name.h"
 #include "muster/failure.h"
 #include "muster/fetch.h"
 #include "muster/verbs.h"
-#include "sys/fileio.h"
 #include "sys/pidfd.h"
 
-static void boot_id_member(struct json_text *j) {
-        AUTO_FREE char *text = NULL;
+/* What the call borrows. */
+struct wish {
+        struct pidref leader, supervisor;
         char id[ID128_STRING_SIZE];
-        struct id128 boot;
+        unsigned *ifindices;
+        size_t n_ifindices;
+};
 
-        if (read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, NULL) < 0)
-                return;
-        text[strcspn(text, "\n")] = '\0';
-        if (id128_from_string(text, &boot) == 0)
-                json_text_string(j, "bootId", id128_to_string(&boot, id));
+static void wish_done(struct wish *w) {
+        pidref_done(&w->leader);
+        pidref_done(&w->supervisor);
+        free(w->ifindices);
 }
 
-static int process_member(struct json_text *j, const char *key, const char *option, uint32_t pid) {
-        struct pidref p;
-        int r;
+static int open_process(const char *option, uint32_t pid, struct pidref *ret) {
+        int r = pidref_open((pid_t) pid, ret);
 
-        r = pidref_open((pid_t) pid, &p);
         if (r == -ESRCH)
                 return fail("--%s=%u: there is no such process.", option, pid);
         if (r < 0)
                 return fail("--%s=%u: %s.", option, pid, strerror(-r));
-        json_text_begin_object(j, key);
-        json_text_unsigned(j, "pid", pid);
-        if (p.id) {
-                json_text_unsigned(j, "pidfdId", p.id);
-                boot_id_member(j);
-        }
-        json_text_end_object(j);
-        pidref_done(&p);
         return EXIT_SUCCESS;
 }
 
-static int interfaces_member(struct json_text *j, char **names) {
-        if (!names)
-                return EXIT_SUCCESS;
-        json_text_begin_array(j, "ifIndices");
-        for (; *names; names++) {
+static int find_interfaces(char **names, struct wish *w) {
+        w->ifindices = calloc(strv_length(names) + 1, sizeof(*w->ifindices));
+        if (!w->ifindices)
+                return fail("Out of memory.");
+        for (; names && *names; names++) {
                 unsigned index = if_nametoindex(*names);
 
                 if (index == 0)
                         return fail("--iface=%s: there is no such network interface on this host.", *names);
-                json_text_unsigned(j, NULL, index);
+                w->ifindices[w->n_ifindices++] = index;
         }
-        json_text_end_array(j);
         return EXIT_SUCCESS;
 }
 
-static int id_member(struct json_text *j, const char *text) {
-        char hex[ID128_STRING_SIZE];
+static int normalize_id(const char *text, struct wish *w) {
         struct id128 id;
 
         if (!text)
                 return EXIT_SUCCESS;
         if (id128_from_string(text, &id) < 0)
                 return fail("--id=%s: must be 32 hexadecimal digits.", text);
-        json_text_string(j, "id", id128_to_string(&id, hex));
+        id128_to_string(&id, w->id);
         return EXIT_SUCCESS;
 }
 
-static int build(const struct options *o, const char *name, struct buf *out) {
-        const struct register_options *reg = &o->reg;
-        struct json_text j = JSON_TEXT(out);
-
-        json_text_begin_object(&j, NULL);
-        json_text_string(&j, "name", name);
-        json_text_string(&j, "class", reg->class ? reg->class : "container");
-        if (process_member(&j, "leaderProcessId", "leader", reg->leader) != EXIT_SUCCESS ||
-            (reg->supervisor &&
-             process_member(&j, "supervisorProcessId", "supervisor", reg->supervisor) != EXIT_SUCCESS) ||
-            id_member(&j, reg->id) != EXIT_SUCCESS || interfaces_member(&j, reg->interfaces) != EXIT_SUCCESS)
+static int gather(const struct register_options *reg, struct wish *w) {
+        if (open_process("leader", reg->leader, &w->leader) != EXIT_SUCCESS ||
+            (reg->supervisor && open_process("supervisor", reg->supervisor, &w->supervisor) != EXIT_SUCCESS) ||
+            normalize_id(reg->id, w) != EXIT_SUCCESS)
                 return EXIT_FAILURE;
-        json_text_string_if(&j, "service", reg->service);
-        json_text_string_if(&j, "rootDirectory", reg->root);
-        json_text_string_if(&j, "sshAddress", reg->ssh_address);
-        json_text_string_if(&j, "sshPrivateKeyPath", reg->ssh_key);
-        json_text_string_if(&j, "controlAddress", reg->control_address);
-        if (reg->has_vsock_cid)
-                json_text_unsigned(&j, "vSockCid", reg->vsock_cid);
-        if (reg->create)
-                json_text_bool(&j, "allocateUnit", true);
-        if (o->ask_password && isatty(STDIN_FILENO))
-                json_text_bool(&j, "allowInteractiveAuthentication", true);
-        json_text_end_object(&j);
-        buf_append_char(out, '\0');
-        return buf_error(out) ? fail("Out of memory.") : EXIT_SUCCESS;
+        return find_interfaces(reg->interfaces, w);
+}
+
+static int build(const struct options *o, const char *name, struct buf *out) {
+        AUTO(wish_done) struct wish w = { .leader = PIDREF_EMPTY, .supervisor = PIDREF_EMPTY };
+        const struct register_options *reg = &o->reg;
+        struct register_call c = {
+                .name = name,
+                .class = reg->class,
+                .leader = &w.leader,
+                .supervisor = reg->supervisor ? &w.supervisor : NULL,
+                .id = w.id,
+                .service = reg->service,
+                .root_directory = reg->root,
+                .ssh_address = reg->ssh_address,
+                .ssh_private_key_path = reg->ssh_key,
+                .control_address = reg->control_address,
+                .vsock_cid = reg->vsock_cid,
+                .has_vsock_cid = reg->has_vsock_cid,
+                .allocate_unit = reg->create,
+                .interactive = o->ask_password && isatty(STDIN_FILENO),
+        };
+
+        if (gather(reg, &w) != EXIT_SUCCESS)
+                return EXIT_FAILURE;
+        c.ifindices = w.ifindices;
+        c.n_ifindices = w.n_ifindices;
+        return register_call_encode(&c, out) < 0 ? fail("Out of memory.") : EXIT_SUCCESS;
 }
 
 int verb_register(const struct options *o, char **args) {

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Error names of the interface become sentences here, and only here. */
+#include "client/failure-text.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/auto.h"
+
+int failure_text_connection(const char *run_dir, int error, struct buf *out) {
+        switch (error) {
+        case -EHOSTDOWN:
+                return buf_printf(out,
+                                  "No registry is running: nothing listens on %s/systemd/machine/io.systemd.Machine. "
+                                  "Start musterd first.",
+                                  run_dir);
+        case -ETIMEDOUT:
+                return buf_append_str(out, "The registry did not answer in time.");
+        case -ECONNRESET:
+                return buf_append_str(out, "The registry closed the connection before it answered.");
+        case -EBADMSG:
+        case -EMSGSIZE:
+                return buf_append_str(out, "The registry gave an answer that makes no sense.");
+        case -EACCES:
+                return buf_printf(out,
+                                  "No permission to talk to the registry at %s/systemd/machine/io.systemd.Machine.",
+                                  run_dir);
+        default:
+                return buf_printf(out, "Cannot talk to the registry: %s.", strerror(-error));
+        }
+}
+
+/* Behind "Cannot terminate "web": ". */
+static const struct {
+        const char *error;
+        const char *reason;
+} reasons[] = {
+        { "io.systemd.Machine.NoSuchMachine", "there is no machine of that name" },
+        { "io.systemd.Machine.MachineExists", "that name, or that leader process, is taken already" },
+        { "io.systemd.Machine.NotSupported", "that is not possible with this machine" },
+        { "io.systemd.Machine.NoPrivateNetworking", "it has no network of its own" },
+        { "io.systemd.Machine.NoOSReleaseInformation", "it has no os-release file" },
+        { "io.systemd.Machine.NoUIDShift", "its users are not shifted in one block" },
+        { "io.systemd.Machine.NotAvailable", "not available for this class of machine" },
+        { "org.varlink.service.PermissionDenied", "permission denied; try as root" },
+        { "io.systemd.InteractiveAuthenticationRequired",
+          "permission denied; polkit wants a password and nobody could be asked" },
+        { "org.varlink.service.MethodNotImplemented", "this registry cannot do that yet" },
+        { "org.varlink.service.MethodNotFound", "this registry does not know how" },
+};
+
+static int append_errno(int number, struct buf *out) {
+        if (number == ESRCH)
+                return buf_append_str(out, "the process is not there (any more).");
+        if (number == EPERM || number == EACCES)
+                return buf_append_str(out, "permission denied; try as root.");
+        return buf_printf(out, "%s.", strerror(number));
+}
+
+int failure_text_answer(const struct varlink_answer *answer, const char *doing, const char *name, struct buf *out) {
+        AUTO_FREE char *safe_name = str_escape(strempty(name), 256), *error = str_escape(strempty(answer->error), 128);
+        AUTO_FREE char *parameter = str_escape(strempty(answer->parameter), 64);
+
+        if (!safe_name || !error || !parameter)
+                return -ENOMEM;
+        if (name)
+                buf_printf(out, "Cannot %s \"%s\": ", doing, safe_name);
+        else
+                buf_printf(out, "Cannot %s: ", doing);
+        for (size_t i = 0; i < ELEMENTS(reasons); i++)
+                if (streq(reasons[i].error, error))
+                        return buf_printf(out, "%s.", reasons[i].reason);
+        if (answer->error_number > 0)
+                return append_errno(answer->error_number, out);
+        if (streq(error, "org.varlink.service.InvalidParameter"))
+                return buf_printf(out, "the registry does not accept the value of \"%s\".", parameter);
+        return buf_printf(out, "the registry answered %s.", error);
+}
