@@ -35,6 +35,38 @@ bool machine_name_is_valid(const char *s) {
         return n > 0;
 }
 
+static uint32_t fnv1a(const char *s) {
+        uint32_t hash = 2166136261U;
+
+        for (; *s; s++)
+                hash = (hash ^ (uint8_t) *s) * 16777619U;
+        return hash;
+}
+
+void machine_name_from(const char *foreign, char ret[static MACHINE_NAME_MAX + 1]) {
+        static const char hex[] = "0123456789abcdef";
+        const size_t room = MACHINE_NAME_MAX - 9; /* '-' and eight digits */
+        uint32_t hash = fnv1a(foreign);
+        size_t n = 0;
+
+        if (machine_name_is_valid(foreign)) {
+                strcpy(ret, foreign);
+                return;
+        }
+        for (const char *c = foreign; *c && n < room; c++)
+                if (is_alnum(*c))
+                        ret[n++] = *c;
+                else if (n > 0 && is_alnum(ret[n - 1])) /* no two separators in a row, none in front */
+                        ret[n++] = *c == '.' ? '.' : '-';
+        while (n > 0 && !is_alnum(ret[n - 1]))
+                n--;
+        if (n > 0)
+                ret[n++] = '-';
+        for (int shift = 28; shift >= 0; shift -= 4)
+                ret[n++] = hex[hash >> shift & 15];
+        ret[n] = '\0';
+}
+
 static void append_escaped(struct buf *b, char c) {
         static const char hex[] = "0123456789abcdef";
         char code[4] = { '\\', 'x', hex[(uint8_t) c >> 4], hex[(uint8_t) c & 15] };

@@ -11,6 +11,11 @@
 /* 1..64 bytes of [A-Za-z0-9-] labels separated by single dots; no label begins or ends with '-'. ".host" is not one. */
 bool machine_name_is_valid(const char *s);
 
+/* The machine name for something that goes by the name `foreign` elsewhere. A machine name stays what it is. Of any other the
+ * good characters are kept, '-' takes the place of the rest, and 32 bits of a hash of all of it (FNV-1a) are put behind:
+ * "foo_bar" becomes "foo-bar-01efffdd". So it is always the same, and differs from what "foo.bar" or "foo bar" become. */
+void machine_name_from(const char *foreign, char ret[static MACHINE_NAME_MAX + 1]);
+
 /* "machine-" + escaped name + ".scope": everything but A-Za-z0-9:_. becomes \xHH, '/' becomes '-', a leading '.' is
  * escaped too. *ret is malloc'ed. -ENOMEM. */
 int machine_scope_name(const char *name, char **ret);

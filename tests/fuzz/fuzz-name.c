@@ -29,6 +29,17 @@ static void check_machine_name(const char *text) {
         free(subgroup);
 }
 
+/* Whatever something is called, there is a machine name for it, and that is its own. */
+static void check_foreign_name(const char *text) {
+        char name[MACHINE_NAME_MAX + 1], again[MACHINE_NAME_MAX + 1];
+
+        machine_name_from(text, name);
+        require(machine_name_is_valid(name));
+        require(!machine_name_is_valid(text) || strcmp(name, text) == 0);
+        machine_name_from(name, again);
+        require(strcmp(name, again) == 0);
+}
+
 static void check_paths(const char *text) {
         char *unit = NULL, *subgroup = NULL, *path = NULL;
 
@@ -52,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (!text)
                 abort();
         check_machine_name(text);
+        check_foreign_name(text);
         check_paths(text);
         free(text);
         return 0;

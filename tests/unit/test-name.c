@@ -22,6 +22,41 @@ static void test_machine_names(void **state) {
                         fail_msg("'%s' is taken", bad[i]);
 }
 
+static void test_foreign_names(void **state) {
+        static const struct {
+                const char *foreign, *stem; /* stem: what stands in front of the hash */
+        } cases[] = {
+                { "foo_bar", "foo-bar-" },
+                { "foo bar", "foo-bar-" },
+                { "foo..bar", "foo.bar-" },
+                { "_a_", "a-" },
+                { "", "" },
+                { "___", "" },
+                { ".host", "host-" },
+                { "a.-b", "a.b-" },
+                { "a-.b", "a-b-" },
+                { "\xc3\xa4rger", "rger-" },
+                { A64 "a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-" },
+                { "-x-", "x-" },
+                { "../../etc/passwd", "etc-passwd-" },
+        };
+        char names[ELEMENTS(cases)][MACHINE_NAME_MAX + 1], same[MACHINE_NAME_MAX + 1];
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                machine_name_from(cases[i].foreign, names[i]);
+                assert_true(machine_name_is_valid(names[i]));
+                assert_int_equal(strncmp(names[i], cases[i].stem, strlen(cases[i].stem)), 0);
+                assert_int_equal(strlen(names[i]), strlen(cases[i].stem) + 8);
+                for (size_t k = 0; k < i; k++)
+                        assert_string_not_equal(names[i], names[k]);
+        }
+        assert_string_equal(names[0], "foo-bar-01efffdd"); /* for ever: people write it down */
+        machine_name_from(A64, same);
+        assert_string_equal(same, A64);
+        machine_name_from("foo--bar.x", same);
+        assert_string_equal(same, "foo--bar.x");
+}
+
 static void test_scope_names(void **state) {
         static const struct {
                 const char *name, *scope;
@@ -135,9 +170,10 @@ static void test_paths_and_texts(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_machine_names),    cmocka_unit_test(test_scope_names),
-        cmocka_unit_test(test_unit_names),       cmocka_unit_test(test_slice_paths),
-        cmocka_unit_test(test_units_of_cgroups), cmocka_unit_test(test_paths_and_texts),
+        cmocka_unit_test(test_machine_names),   cmocka_unit_test(test_foreign_names),
+        cmocka_unit_test(test_scope_names),     cmocka_unit_test(test_unit_names),
+        cmocka_unit_test(test_slice_paths),     cmocka_unit_test(test_units_of_cgroups),
+        cmocka_unit_test(test_paths_and_texts),
 };
 
 RUN_TESTS(tests)
