@@ -10,8 +10,8 @@ import re
 import sys
 import tempfile
 
-PROGRAMS = {"musterd", "muster", "muster-helper", "muster-spawn", "muster-importd", "muster-vm", "libmuster", "nss",
-            "nomad-driver"}
+PROGRAMS = {"musterd", "muster", "muster-helper", "muster-hook", "muster-spawn", "muster-importd", "muster-vm", "libmuster",
+            "nss", "nomad-driver"}
 LIBRARY = {  # folder: the other folders it may include
     "base": set(), "core": {"base"}, "spec": {"base"}, "plan": {"base", "spec"},
     "codec": {"base", "core", "spec"}, "sys": {"base"},
