@@ -8,6 +8,7 @@
  *
  * A registry that is away, or refuses, is no reason for a container not to start: that is said, and the exit status is 0
  * unless --required was given. A wrong command line gives 2 in any case: whoever writes it wants to know. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,6 +45,7 @@ int main(int argc, char **argv) {
 
         if (argc < 1)
                 return EXIT_FAILURE;
+        signal(SIGPIPE, SIG_IGN); /* a runtime that does not read what we say is no reason to fail, either */
         switch (options_parse(argc, argv, &o, &words)) {
         case OPTIONS_DONE:
                 return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
