@@ -138,9 +138,8 @@ def register_arguments(t):
 
 @case("register/network")
 def register_network(t):
-    leader = t.in_unit(unique("unit") + ".scope")
-
     def tried(*indices):
+        leader = t.in_unit(unique("unit") + ".scope")
         name = unique()
         answer = t.manager("RegisterMachineWithNetwork", "sayssusai", name, array("y"), "s", "container", u32(leader), "",
                            array("i", *indices))
@@ -265,10 +264,11 @@ def ex(t, method, name, properties, *more):
 
 @case("register-ex")
 def register_ex(t):
-    leader = t.in_unit("ex.scope")
-    identity = os.stat(os.pidfd_open(leader)).st_ino
     seen = {}
     for what, properties in EX.items():
+        # One for each: the original lets go of an unregistered leader only some time after it has said so.
+        leader = t.in_unit(unique("ex") + ".scope")
+        identity = os.stat(os.pidfd_open(leader)).st_ino
         name = unique()
         answer = ex(t, "RegisterMachineEx", name, [*properties, ("LeaderPID", "u", leader), ("LeaderPIDFDID", "t", identity)])
         if isinstance(answer, list):
@@ -766,11 +766,14 @@ M = "io.systemd.Machine."
 
 @case("varlink/register")
 def varlink_register(t):
-    leader = t.in_unit("var.scope")
-    good = {"class": "container", "leader": leader}
-
     def tried(**changes):
-        parameters = {k: v for k, v in dict(good, **{"name": unique("var"), **changes}).items() if v is not None}
+        leader = t.in_unit(unique("var") + ".scope")
+        if changes.get("leaderProcessId") == "object":
+            changes["leaderProcessId"] = {"pid": leader}
+        elif changes.get("leaderProcessId") == "number":
+            changes["leaderProcessId"] = leader
+        good = {"class": "container", "leader": leader, "name": unique("var")}
+        parameters = {k: v for k, v in dict(good, **changes).items() if v is not None}
         answer = t.varlink(M + "Register", parameters)
         if answer[0] == "ok":
             t.varlink(M + "Unregister", {"name": parameters["name"]})
@@ -782,8 +785,8 @@ def varlink_register(t):
             "unknown field": tried(banana=1), "id": tried(id="x"), "root": tried(rootDirectory="srv"),
             "root with dots": tried(rootDirectory="/a/../b"), "key with dots": tried(sshPrivateKeyPath="/a/../b"),
             "control relative": tried(controlAddress="x"), "control": tried(controlAddress="/run/x/../y"),
-            "vsock 2": tried(vSockCid=2), "process id": tried(leader=None, leaderProcessId={"pid": leader}),
-            "bare process id": tried(leader=None, leaderProcessId=leader)}
+            "vsock 2": tried(vSockCid=2), "process id": tried(leader=None, leaderProcessId="object"),
+            "bare process id": tried(leader=None, leaderProcessId="number")}
 
 
 @case("varlink/list")
