@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ET
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ["lint", "unit", "fuzz"]
 MODES = ["v2", "hybrid", "v1", "none"]  # see tests/integration/sandbox.py
+TREES = ["bookworm", "busybox", "trixie", "forky"]  # see tools/os-tree
 SKIP = 77
 NOTHING_CHOSEN = 5  # pytest: no test has something to say in this mode
 
@@ -62,6 +63,15 @@ def run_integration(build, mode):
     return passed, failed, skipped
 
 
+def make_trees(directory):
+    """The OS trees that the tests boot or take programs from. What cannot be made has said why, and its tests will skip."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for kind in TREES:
+        if not (directory / kind).is_dir():
+            print(f"Making the OS tree {kind} in {directory} (kept for the next time).", flush=True)
+            subprocess.run([str(TOP / "tools" / "os-tree"), kind, str(directory / kind)])
+
+
 def run_all_integration(build):
     if not list((TOP / "tests" / "integration").glob("test_*.py")):
         return []
@@ -72,6 +82,9 @@ def run_all_integration(build):
     inits = build / "inits"
     subprocess.run([str(TOP / "tests" / "integration" / "fetch-inits"), str(inits)])
     os.environ["MUSTER_INITS"] = str(inits)
+    trees = TOP / "build" / "trees"  # tools/demo boots one of them, too
+    make_trees(trees)
+    os.environ["MUSTER_TREES"] = str(trees)
     return [run_integration(build, mode) for mode in MODES]
 
 
