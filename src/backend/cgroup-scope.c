@@ -184,6 +184,9 @@ static unsigned controllers_needed(const struct cgroup_host *h, const struct lim
                 needed |= 1U << writes->writes[i].controller;
         if (h->layout.mode == CGROUP_V1) /* for killing without losing a fork */
                 needed |= h->available & (1U << CGROUP_FREEZER);
+        /* As a service manager has it. Without it nspawn makes the scope there on its own, and nobody removes it. */
+        if (h->layout.mode == CGROUP_HYBRID)
+                needed |= h->available & (1U << CGROUP_SYSTEMD);
         return needed;
 }
 
@@ -287,6 +290,8 @@ static int make_everywhere(struct making *k, bool tasks_given) {
                 }
                 r = make_in(k, h->controller_fds[c], &h->layout.v1[c], c);
                 k->needed |= r >= 0 ? 1U << c : 0;
+                if (r == -EEXIST && c == CGROUP_SYSTEMD)
+                        r = 0;    /* no limits there, and the name is ours where it counts: let it be */
                 if (r == -EEXIST) /* the name was free where it counts: left over from somebody's crash */
                         r = diag_set(k->d, -EBUSY, NULL, "The control group %s of another program stands in the way.",
                                      k->path);

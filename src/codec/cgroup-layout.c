@@ -27,7 +27,7 @@ DEFINE_TABLE(cgroup_mode, enum cgroup_mode)
 static const char *const cgroup_controller_table[_CGROUP_CONTROLLER_MAX] = {
         [CGROUP_MEMORY] = "memory",   [CGROUP_PIDS] = "pids",       [CGROUP_CPU] = "cpu",
         [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",   [CGROUP_FREEZER] = "freezer",
-        [CGROUP_BLKIO] = "blkio",     [CGROUP_DEVICES] = "devices",
+        [CGROUP_BLKIO] = "blkio",     [CGROUP_DEVICES] = "devices", [CGROUP_SYSTEMD] = "name=systemd",
 };
 DEFINE_TABLE(cgroup_controller, enum cgroup_controller)
 
@@ -361,7 +361,9 @@ static int fill_v1(const struct mounts *m, const char *pid1, size_t size, struct
                 const struct mount *found;
                 int r;
 
-                strcat(usual, name);
+                if (c == CGROUP_SYSTEMD && l->mode != CGROUP_HYBRID)
+                        continue; /* it is the tracking one */
+                strcat(usual, c == CGROUP_SYSTEMD ? "systemd" : name);
                 found = find_v1(m, name, usual);
                 if (!found)
                         continue;

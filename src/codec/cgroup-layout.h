@@ -21,6 +21,7 @@ enum cgroup_controller {
         CGROUP_FREEZER,
         CGROUP_BLKIO, /* called io in v2 */
         CGROUP_DEVICES,
+        CGROUP_SYSTEMD, /* not a controller, but v1's name=systemd beside v2: stock programs keep the two alike */
         _CGROUP_CONTROLLER_MAX,
 };
 DECLARE_TABLE(cgroup_controller, enum cgroup_controller); /* the names of v1 */
@@ -36,7 +37,7 @@ struct cgroup_hierarchy {
 struct cgroup_layout {
         enum cgroup_mode mode;
         struct cgroup_hierarchy tracking; /* of V1: name=systemd, else the v2 one; all NULL in mode NONE */
-        /* v1 hierarchies by controller; co-mounted controllers have equal mount points. */
+        /* v1 hierarchies by controller; co-mounted controllers have equal mount points. CGROUP_SYSTEMD of HYBRID only. */
         struct cgroup_hierarchy v1[_CGROUP_CONTROLLER_MAX];
 };
 

@@ -36,15 +36,15 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 OPEN_POLICY = '<allow own="*"/><allow send_destination="*" eavesdrop="false"/><allow receive_sender="*"/>'
 
 
-def wait_until(condition, what, timeout=10.0):
-    """Polls; returns the condition's first true value."""
+def wait_until(condition, what, timeout=10.0, on_timeout=None):
+    """Polls; returns the condition's first true value. on_timeout: says what is wrong instead."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"timed out: {what}")
+            raise AssertionError(f"timed out: {what}" + (f": {on_timeout()}" if on_timeout else ""))
         time.sleep(0.005)
 
 
@@ -258,6 +258,26 @@ MANAGER = ("org.freedesktop.machine1", "/org/freedesktop/machine1", "org.freedes
 
 def manager(method, *arguments, check=True, **options):
     return busctl("call", *MANAGER, method, *arguments, check=check, **options)
+
+
+def run_client(command, *arguments, check=True, **options):
+    """A program on the sandbox's system bus; status 0 unless check is False. Its output is never a terminal."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=BUS_ADDRESS, **options.pop("environment", {}))
+    result = subprocess.run([*map(str, command), *map(str, arguments)], capture_output=True, text=True, env=environment,
+                            **options)
+    if check:
+        assert result.returncode == 0, f"{command} {arguments} -> {result.returncode}: {result.stdout}{result.stderr}"
+    return result
+
+
+def muster(*arguments, **options):
+    return run_client([pathlib.Path(os.environ["MUSTER_BUILD"]) / "muster"], *arguments, **options)
+
+
+def machinectl(*arguments, **options):
+    """The stock one. With -M .host it does not insist on a host that was booted by systemd."""
+    return run_client(["machinectl", "-M", ".host"], *arguments, **options)
 
 
 def cgroup_root(mode):

@@ -28,7 +28,7 @@ static const struct {
                                      "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n",
           "9:name=systemd:/\n8:pids:/\n1:cpu:/\n0::/\n",
           "hybrid /sys/fs/cgroup/unified|||rw memory=/sys/fs/cgroup/memory|||rw pids=/sys/fs/cgroup/pids|||rw "
-          "cpu=/sys/fs/cgroup/cpu|||rw freezer=/sys/fs/cgroup/freezer|||rw" },
+          "cpu=/sys/fs/cgroup/cpu|||rw freezer=/sys/fs/cgroup/freezer|||rw name=systemd=/sys/fs/cgroup/systemd|||rw" },
         { "v1 of Debian 9, controllers together",
           SYS TMPFS "32 31 0:28 / /sys/fs/cgroup/systemd rw,nosuid shared:10 - cgroup cgroup "
                     "rw,xattr,release_agent=/lib/systemd/systemd-cgroups-agent,name=systemd\n"
