@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""musterd is killed at random moments while machines come and go: none may be lost, none invented, no control group left.
+
+The moments, and who comes and goes, are drawn from a seed that a failure prints. MUSTER_CRASH_SEED repeats it;
+MUSTER_CRASH_MACHINES=1000 runs with a thousand machines instead of what is quick enough for every `make check`.
+"""
+import os
+import pathlib
+import random
+import time
+
+import pytest
+import world
+
+MACHINES = int(os.environ.get("MUSTER_CRASH_MACHINES", "300"))
+KILLS = 50
+CONNECTIONS = 3
+OPERATIONS = 8  # on each connection, at most, between two kills
+LONGEST_DELAY = 0.02  # seconds until the kill; a burst takes about half of that
+
+
+class Model:
+    """What must be there: name -> leader. What was asked for but not answered may be there or not."""
+
+    def __init__(self, rng, processes):
+        self.rng = rng
+        self.processes = processes
+        self.machines = {}
+        self.leaders = {}  # every process that is alive: pid -> Popen
+        self.counter = 0
+
+    def leader(self):
+        pid = self.processes.sleeper()
+        self.leaders[pid] = self.processes.all[-1]
+        return pid
+
+    def end(self, pid):
+        process = self.leaders.pop(pid)
+        process.kill()
+        process.wait()
+        self.processes.all.remove(process)
+
+    def registration(self, name=None):
+        if name is None:
+            self.counter += 1
+            name = f"crash-{self.counter}"
+        pid = self.leader()
+        parameters = {"name": name, "class": "container", "leaderProcessId": {"pid": pid},
+                      "allocateUnit": self.rng.random() < 0.6}
+        return name, pid, parameters
+
+
+def fill(model):
+    """The first ones, in peace."""
+    with world.Varlink() as v:
+        while len(model.machines) < MACHINES:
+            name, pid, parameters = model.registration()
+            v.call("io.systemd.Machine.Register", parameters)
+            model.machines[name] = pid
+
+
+def burst(model, connection):
+    """Sends calls without waiting for the answers. Returns what each would change: (name, leader before, leader after)."""
+    calls = []
+    rng = model.rng
+    for _ in range(rng.randrange(1, OPERATIONS)):
+        # A machine has one operation in a burst: with two nobody could say what it must have come to.
+        name = rng.choice(sorted(model.machines)) if model.machines else None
+        kind = rng.choice(["register", "register", "die", "again", "unregister"])
+        if kind == "register" or name is None:
+            name, pid, parameters = model.registration()
+            connection.send("io.systemd.Machine.Register", parameters)
+            calls.append((name, None, pid))
+        elif kind == "unregister":
+            connection.send("io.systemd.Machine.Unregister", {"name": name})
+            calls.append((name, model.machines.pop(name), None))
+        else:
+            model.end(model.machines.pop(name))
+            if kind == "again":  # the name is free the moment its leader is dead
+                name, pid, parameters = model.registration(name)
+                connection.send("io.systemd.Machine.Register", parameters)
+                calls.append((name, None, pid))
+    return calls
+
+
+def settle(model, connection, calls):
+    """Reads the answers that still came. Returns the calls that got none."""
+    for i, (name, before, after) in enumerate(calls):
+        try:
+            connection.answer()
+        except (EOFError, ConnectionError):
+            return calls[i:]
+        if after:
+            model.machines[name] = after
+        else:
+            model.end(before)  # unregistered: its leader is of no more use
+    return []
+
+
+def listed():
+    with world.Varlink() as v:
+        machines = [m for m in v.list() if m["class"] != "host"]
+    names = {m["name"]: m["leader"]["pid"] for m in machines}
+    assert len(names) == len(machines), "a name is listed twice"
+    return machines, names
+
+
+def adopt(model, unanswered):
+    """What was never answered has happened or not; either way it must have happened as a whole."""
+    _, names = listed()
+    for name, before, after in unanswered:
+        if after and names.get(name) == after:
+            model.machines[name] = after
+        elif after:
+            assert name not in names, f"{name} has leader {names.get(name)}, asked for was {after}"
+            model.end(after)
+        elif name in names:
+            model.machines[name] = before
+        else:
+            model.end(before)
+
+
+def check(model):
+    world.wait_until(lambda: listed()[1] == model.machines, "machines to be those that must be there", on_timeout=lambda: (
+        f"lost: {sorted(model.machines.items() - listed()[1].items())}, "
+        f"invented: {sorted(listed()[1].items() - model.machines.items())}"))
+    machines, names = listed()
+    records = {p.name for p in world.MACHINES.iterdir() if not p.name.startswith("unit:")}
+    assert records == set(names)
+    units = {m["unit"] for m in machines if m.get("unit")}
+    assert {p.name[5:] for p in world.MACHINES.iterdir() if p.name.startswith("unit:")} == units
+    world.wait_until(lambda: {os.path.basename(d) for d in world.scope_directories()} == units,
+                     "scopes to be those of the machines",
+                     on_timeout=lambda: f"{sorted({os.path.basename(d) for d in world.scope_directories()} ^ units)}")
+    for machine in machines:
+        unit = machine.get("unit")
+        if unit:
+            cgroup = pathlib.Path(f"/proc/{machine['leader']['pid']}/cgroup").read_text()
+            assert unit in cgroup, f"{machine['name']} is not in {unit}:\n{cgroup}"
+
+
+def round_of(model, daemon):
+    connections = [world.Varlink() for _ in range(CONNECTIONS)]
+    calls = [burst(model, connection) for connection in connections]
+    time.sleep(model.rng.random() * LONGEST_DELAY)  # the random moment
+    daemon.kill()
+    unanswered = []
+    for connection, sent in zip(connections, calls):
+        unanswered += settle(model, connection, sent)
+        connection.socket.close()
+    for name in model.rng.sample(sorted(model.machines), min(3, len(model.machines))):
+        model.end(model.machines.pop(name))  # dies while nobody watches
+    daemon.start()
+    adopt(model, unanswered)
+    check(model)
+    return len(unanswered), sum(len(sent) for sent in calls)
+
+
+@pytest.mark.modes("v2", "v1")
+def test_killed_at_random_moments(musterd_without_bus, processes, mode):
+    seed = int(os.environ.get("MUSTER_CRASH_SEED") or random.SystemRandom().randrange(1 << 32))
+    model = Model(random.Random(seed), processes)
+    lost = sent = 0
+    try:
+        fill(model)
+        for number in range(KILLS if mode == "v2" else KILLS // 5):
+            unanswered, of = round_of(model, musterd_without_bus)
+            lost, sent = lost + unanswered, sent + of
+            while len(model.machines) > MACHINES:
+                model.end(model.machines.popitem()[1])
+        assert 0 < lost < sent, "the kills came at no interesting moment"
+        for name in list(model.machines):
+            model.end(model.machines.pop(name))
+        check(model)
+    except BaseException as failure:
+        raise AssertionError(f"MUSTER_CRASH_SEED={seed} MUSTER_CRASH_MACHINES={MACHINES}: {failure}") from failure
