@@ -52,6 +52,8 @@ static const struct {
 static int append_errno(int number, struct buf *out) {
         if (number == ESRCH)
                 return buf_append_str(out, "the process is not there (any more).");
+        if (number == EEXIST)
+                return buf_append_str(out, "its leader process, or its unit, belongs to another machine already.");
         if (number == EPERM || number == EACCES)
                 return buf_append_str(out, "permission denied; try as root.");
         return buf_printf(out, "%s.", strerror(number));

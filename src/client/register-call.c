@@ -51,7 +51,6 @@ int register_call_encode(const struct register_call *c, struct buf *out) {
         json_text_string(&j, "name", c->name);
         json_text_string(&j, "class", c->class ? c->class : "container");
         process_member(&j, "leaderProcessId", c->leader);
-        process_member(&j, "supervisorProcessId", c->supervisor);
         json_text_string_if(&j, "id", c->id);
         interfaces_member(&j, c);
         json_text_string_if(&j, "service", c->service);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -96,16 +97,27 @@ static int set_whom(struct options *o, const char *value) {
         return 0;
 }
 
+/* As machinectl has it, but for the two signals that the C library keeps to itself. */
+static void list_signals(bool numbers) {
+        if (numbers)
+                puts("SIGNAL NAME");
+        for (int i = 1; i <= SIGNAL_NUMBER_MAX; i++) {
+                const char *name = signal_to_string(i);
+
+                if (!name && i < SIGRTMIN)
+                        continue;
+                if (numbers)
+                        printf("%-6d ", i);
+                if (name)
+                        puts(name);
+                else
+                        printf("SIGRTMIN+%d\n", i - SIGRTMIN);
+        }
+}
+
 static int set_signal(struct options *o, const char *value) {
         if (streq(value, "help") || streq(value, "list")) {
-                for (int i = 1; i <= SIGNAL_NUMBER_MAX; i++) {
-                        const char *name = signal_to_string(i);
-
-                        if (name && streq(value, "list"))
-                                printf("%2d %s\n", i, name);
-                        else if (name)
-                                puts(name);
-                }
+                list_signals(streq(value, "list"));
                 return 1;
         }
         o->signal = signal_from_string(value);
@@ -176,10 +188,6 @@ static int set_pid(const char *option, const char *value, uint32_t *ret) {
 
 static int set_leader(struct options *o, const char *value) {
         return set_pid("leader", value, &o->reg.leader);
-}
-
-static int set_supervisor(struct options *o, const char *value) {
-        return set_pid("supervisor", value, &o->reg.supervisor);
 }
 
 static int set_class(struct options *o, const char *value) {
@@ -262,7 +270,6 @@ static const struct row rows[] = {
         { "for", 0, "STATE", OURS, set_for, "wait: running (default) or stopped" },
         { "timeout", 0, "TIME", OURS, set_timeout, "wait: give up after this time" },
         { "leader", 0, "PID", OURS, set_leader, "register: the machine's first process" },
-        { "supervisor", 0, "PID", OURS, set_supervisor, "register: the process that manages it" },
         { "class", 0, "CLASS", OURS, set_class, "register: container (default) or vm" },
         { "service", 0, "NAME", OURS, set_service, "register: who runs it" },
         { "id", 0, "ID", OURS, set_id, "register: its machine ID" },

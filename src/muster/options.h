@@ -19,8 +19,7 @@ struct register_options {
         const char *ssh_address;
         const char *ssh_key;
         const char *control_address;
-        uint32_t leader;     /* 0: not given */
-        uint32_t supervisor; /* 0: not given */
+        uint32_t leader; /* 0: not given */
         uint32_t vsock_cid;
         bool has_vsock_cid;
         bool create;

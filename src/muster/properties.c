@@ -62,11 +62,11 @@ static void append_interfaces(const struct machine_view *v, struct buf *out) {
                 buf_printf(out, "%s%" PRIi32, i ? " " : "", v->ifindices[i]);
 }
 
-/* A line, unless the value is empty and o does not ask for empty ones. */
+/* A line, unless the value is empty and o asks neither for empty ones nor for this one by name. */
 static void line(const struct options *o, const char *name, const char *value, struct buf *out) {
         AUTO_FREE char *safe = output_safe(value, false);
 
-        if (!*safe && !o->all)
+        if (!*safe && !o->all && !o->properties)
                 return;
         if (o->value)
                 buf_printf(out, "%s\n", safe);

@@ -10,11 +10,12 @@ struct table {
         size_t n_columns;
 };
 
-static int add_columns(struct table *t, const struct table_column *columns, bool full) {
+static int add_columns(struct table *t, const struct table_column *columns, bool header, bool full) {
         for (size_t i = 0; i < t->n_columns; i++) {
                 int flags = columns[i].shrinks && !full ? SCOLS_FL_TRUNC : 0;
+                /* A title counts for the width also where it is not printed. */
                 struct libscols_column *c =
-                        scols_table_new_column(t->scols, columns[i].title, 0, flags | SCOLS_FL_WRAP);
+                        scols_table_new_column(t->scols, header ? columns[i].title : "", 0, flags | SCOLS_FL_WRAP);
 
                 if (!c)
                         return -ENOMEM;
@@ -35,7 +36,7 @@ int table_new(const struct table_column *columns, size_t n_columns, bool header,
         if (!t->scols)
                 return -ENOMEM;
         scols_table_enable_noheadings(t->scols, !header);
-        r = add_columns(t, columns, full);
+        r = add_columns(t, columns, header, full);
         if (r < 0)
                 return r;
         *ret = STEAL(t);

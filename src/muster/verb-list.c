@@ -73,7 +73,23 @@ static int list_table(const struct options *o, const struct machine_list *l) {
         return output_show(o, &out);
 }
 
-static void addresses_json(const struct options *o, const struct machine_view *v, struct json_text *j) {
+/* machinectl makes its JSON out of the cells of its table: its readers expect lines of one text. */
+static void addresses_json_text(const struct machine_view *v, struct json_text *j) {
+        AUTO_BUF struct buf lines = BUF_EMPTY;
+
+        for (size_t i = 0; i < v->n_addresses; i++) {
+                char text[ADDRESS_TEXT_MAX];
+
+                address_text(v, v->addresses + i, text);
+                buf_printf(&lines, "%s%s", i ? "\n" : "", text);
+        }
+        if (v->n_addresses == 0)
+                json_text_null(j, "addresses");
+        else
+                json_text_string(j, "addresses", strempty(lines.data));
+}
+
+static void addresses_json(const struct machine_view *v, struct json_text *j) {
         json_text_begin_array(j, "addresses");
         for (size_t i = 0; i < v->n_addresses; i++) {
                 char text[ADDRESS_TEXT_MAX];
@@ -108,9 +124,13 @@ static int list_json(const struct options *o, const struct machine_list *l) {
                 text_or_null(&j, "service", v->service);
                 text_or_null(&j, "os", machine_view_os(v, "ID"));
                 text_or_null(&j, "version", machine_view_os(v, "VERSION_ID"));
-                addresses_json(o, v, &j);
-                text_or_null(&j, "unit", v->unit);
-                json_text_unsigned(&j, "leader", (uint64_t) v->leader.pid);
+                if (o->machinectl)
+                        addresses_json_text(v, &j);
+                else {
+                        addresses_json(v, &j);
+                        text_or_null(&j, "unit", v->unit);
+                        json_text_unsigned(&j, "leader", (uint64_t) v->leader.pid);
+                }
                 json_text_end_object(&j);
         }
         json_text_end_array(&j);

@@ -15,7 +15,7 @@
 
 /* What the call borrows. */
 struct wish {
-        struct pidref leader, supervisor;
+        struct pidref leader;
         char id[ID128_STRING_SIZE];
         unsigned *ifindices;
         size_t n_ifindices;
@@ -23,17 +23,16 @@ struct wish {
 
 static void wish_done(struct wish *w) {
         pidref_done(&w->leader);
-        pidref_done(&w->supervisor);
         free(w->ifindices);
 }
 
-static int open_process(const char *option, uint32_t pid, struct pidref *ret) {
+static int open_leader(uint32_t pid, struct pidref *ret) {
         int r = pidref_open((pid_t) pid, ret);
 
         if (r == -ESRCH)
-                return fail("--%s=%u: there is no such process.", option, pid);
+                return fail("--leader=%u: there is no such process.", pid);
         if (r < 0)
-                return fail("--%s=%u: %s.", option, pid, strerror(-r));
+                return fail("--leader=%u: %s.", pid, strerror(-r));
         return EXIT_SUCCESS;
 }
 
@@ -63,21 +62,18 @@ static int normalize_id(const char *text, struct wish *w) {
 }
 
 static int gather(const struct register_options *reg, struct wish *w) {
-        if (open_process("leader", reg->leader, &w->leader) != EXIT_SUCCESS ||
-            (reg->supervisor && open_process("supervisor", reg->supervisor, &w->supervisor) != EXIT_SUCCESS) ||
-            normalize_id(reg->id, w) != EXIT_SUCCESS)
+        if (open_leader(reg->leader, &w->leader) != EXIT_SUCCESS || normalize_id(reg->id, w) != EXIT_SUCCESS)
                 return EXIT_FAILURE;
         return find_interfaces(reg->interfaces, w);
 }
 
 static int build(const struct options *o, const char *name, struct buf *out) {
-        AUTO(wish_done) struct wish w = { .leader = PIDREF_EMPTY, .supervisor = PIDREF_EMPTY };
+        AUTO(wish_done) struct wish w = { .leader = PIDREF_EMPTY };
         const struct register_options *reg = &o->reg;
         struct register_call c = {
                 .name = name,
                 .class = reg->class,
                 .leader = &w.leader,
-                .supervisor = reg->supervisor ? &w.supervisor : NULL,
                 .id = w.id,
                 .service = reg->service,
                 .root_directory = reg->root,

@@ -266,6 +266,7 @@ def run_client(command, *arguments, check=True, **options):
     environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=BUS_ADDRESS, **options.pop("environment", {}))
     result = subprocess.run([*map(str, command), *map(str, arguments)], capture_output=True, text=True, env=environment,
                             **options)
+    assert "ERROR: AddressSanitizer" not in result.stderr and "runtime error:" not in result.stderr, result.stderr
     if check:
         assert result.returncode == 0, f"{command} {arguments} -> {result.returncode}: {result.stdout}{result.stderr}"
     return result
