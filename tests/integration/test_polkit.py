@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who may do what: real polkitd with rules, the shipped bus policy and activation file, callers that are not root."""
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import traceback
+
+import pytest
+import world
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+POLKITD = "/usr/lib/polkit-1/polkitd"
+MACHINE1 = "org.freedesktop.machine1"
+FRIEND, FOE, STRANGER = "daemon", "games", "nobody"  # Debian's own users, for polkit's rules know users by name
+
+RULES = """
+polkit.addRule(function(action, subject) {
+        if (subject.user == "%(friend)s") {
+                if (action.id == "org.freedesktop.machine1.register-machine" ||
+                    action.id == "org.freedesktop.machine1.create-machine")
+                        return polkit.Result.YES;
+                if (action.id == "org.freedesktop.machine1.manage-machines" && action.lookup("verb") == "kill" &&
+                    (action.lookup("machine") || action.lookup("name")) == "public")
+                        return polkit.Result.YES;
+                return polkit.Result.NO;
+        }
+        if (subject.user == "%(foe)s")
+                return polkit.Result.NO;
+        return polkit.Result.AUTH_ADMIN;
+});
+""" % {"friend": FRIEND, "foe": FOE}
+
+# What a system bus allows before the files of services are read (dbus-daemon(1)).
+SYSTEM_POLICY = """
+    <deny own="*"/><deny send_type="method_call"/>
+    <allow send_type="signal"/><allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/>
+    <allow receive_type="signal"/><allow send_destination="org.freedesktop.DBus"/>"""
+
+
+def uid_of(user):
+    return pwd.getpwnam(user).pw_uid
+
+
+@pytest.fixture
+def system_bus(bus, tmp_path):
+    """system_bus(services=""): a bus with our policy and polkit's in the place of the one where everything is allowed."""
+    aside = world.BUS_SOCKET + ".aside"
+    os.rename(world.BUS_SOCKET, aside)
+    includes = f"<include>{TOP}/data/dbus/org.freedesktop.machine1.conf</include>"
+    includes += '<include ignore_missing="yes">/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>'
+    started = []
+
+    def start(services=""):
+        started.append(world.Bus(policy=SYSTEM_POLICY, services=services, includes=includes))
+    yield start
+    for one in started:
+        one.stop()
+    os.rename(aside, world.BUS_SOCKET)
+
+
+@pytest.fixture
+def daemon(system_bus, build):
+    system_bus()
+    musterd = world.Musterd(build)
+    musterd.start()
+    yield musterd
+    musterd.finish()
+
+
+@pytest.fixture
+def polkit(daemon):
+    """polkitd with our rules and the shipped actions, and with nothing of this system's configuration."""
+    if not os.access(POLKITD, os.X_OK):
+        pytest.skip("polkitd is not installed")
+    covered = ["/etc/polkit-1", "/usr/share/polkit-1"]
+    for place in covered:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "polkit", place], check=True)
+    for place in ("/etc/polkit-1/rules.d", "/usr/share/polkit-1/rules.d", "/usr/share/polkit-1/actions"):
+        os.mkdir(place)
+    pathlib.Path("/etc/polkit-1/rules.d/10-test.rules").write_text(RULES)
+    shutil.copy(TOP / "data/polkit/org.freedesktop.machine1.policy", "/usr/share/polkit-1/actions")
+    process = subprocess.Popen([POLKITD, "--no-debug"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=world.BUS_ADDRESS))
+
+    def knows_actions():
+        out = world.busctl("call", "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+                           "org.freedesktop.PolicyKit1.Authority", "EnumerateActions", "s", "", check=False)
+        return "org.freedesktop.machine1.register-machine" in out.stdout
+    world.wait_until(knows_actions, "polkitd to know our actions", timeout=30)
+    yield process
+    process.kill()
+    process.wait()
+    for place in covered:
+        subprocess.run(["umount", place], check=True)
+
+
+def send(user, method, *arguments, path="/org/freedesktop/machine1", interface=MACHINE1 + ".Manager", dest=MACHINE1):
+    """A call as that user. None, or the name of the error."""
+    result = subprocess.run(["dbus-send", f"--bus={world.BUS_ADDRESS}", "--print-reply", f"--dest={dest}", path,
+                             f"{interface}.{method}", *arguments], capture_output=True, text=True, user=uid_of(user),
+                            group=pwd.getpwnam(user).pw_gid, extra_groups=[])
+    if result.returncode == 0:
+        return None
+    assert result.stderr.startswith("Error "), result.stderr
+    return result.stderr.split()[1].rstrip(":")
+
+
+def register(user, name, leader):
+    return send(user, "RegisterMachine", f"string:{name}", "array:byte:", "string:test", "string:container",
+                f"uint32:{leader}", "string:")
+
+
+def varlink(user, method, **parameters):
+    """The same over the socket: None, or the name of the error. In a process that is that user's, as the kernel sees it."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            world.drop_privileges(uid_of(user))()
+            with world.Varlink() as v:
+                v.send("io.systemd.Machine." + method, parameters)
+                os.write(writing, json.dumps(v.receive()).encode())
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return json.loads(text).get("error")
+
+
+DENIED = "org.freedesktop.DBus.Error.AccessDenied"
+ASK = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
+VARLINK_DENIED = "org.varlink.service.PermissionDenied"
+VARLINK_ASK = "io.systemd.InteractiveAuthenticationRequired"
+
+
+def names():
+    with world.Varlink() as v:
+        return v.names()
+
+
+def test_without_polkit(daemon, processes):
+    """Everybody may look, only root and owners may do."""
+    theirs = processes.sleeper(user=uid_of(FRIEND))
+    assert register("root", "web", processes.sleeper()) is None
+    assert send(FRIEND, "ListMachines") is None and send(FRIEND, "GetMachine", "string:web") is None
+    assert send(FRIEND, "GetMachineUIDShift", "string:web") is None
+    assert register(FRIEND, "own", theirs) == DENIED
+    for method, arguments in (("TerminateMachine", ()), ("UnregisterMachine", ()), ("GetMachineOSRelease", ()),
+                              ("KillMachine", ("string:all", "int32:9"))):
+        assert send(FRIEND, method, "string:web", *arguments) == DENIED, method
+    assert varlink(FRIEND, "List", name="web") is None
+    assert varlink(FRIEND, "List", name="web", acquireMetadata="yes") == VARLINK_DENIED
+    assert varlink(FRIEND, "Register", name="own", **{"class": "container"}, leader=theirs) == VARLINK_DENIED
+    assert varlink(FRIEND, "Kill", name="web", signal=9) == VARLINK_DENIED
+    assert names() == ["web"]
+    assert daemon.logged().count("polkit cannot be asked") == 1  # said once, not each time
+
+
+def test_allowed_by_a_rule(polkit, processes):
+    theirs = processes.sleeper(user=uid_of(FRIEND))
+    assert register(FRIEND, "own", theirs) is None
+    assert json.loads(world.busctl("--json=short", "get-property", MACHINE1, "/org/freedesktop/machine1/machine/own",
+                                   MACHINE1 + ".Machine", "UID").stdout)["data"] == uid_of(FRIEND)
+    # Its owner needs no leave to manage it; the rule would say no.
+    assert send(FRIEND, "KillMachine", "string:own", "string:all", f"int32:{int(signal.SIGCONT)}") is None
+    assert send(FOE, "KillMachine", "string:own", "string:all", "int32:9") == DENIED
+    assert send(FOE, "UnregisterMachine", "string:own") == DENIED
+    assert send(FRIEND, "UnregisterMachine", "string:own") is None
+    assert varlink(FRIEND, "Register", name="again", **{"class": "container"}, leader=theirs, allocateUnit=True) is None
+    assert varlink(FOE, "Terminate", name="again") == VARLINK_DENIED
+    assert varlink(FRIEND, "Terminate", name="again") is None
+    world.wait_until(lambda: names() == [], "the machine to end")
+
+
+def test_details_reach_the_rules(polkit, processes):
+    """The rule lets one user send signals to one machine, and nothing else: verb and machine are part of the question."""
+    for name in ("public", "private"):
+        assert register("root", name, processes.sleeper()) is None
+    cont = f"int32:{int(signal.SIGCONT)}"
+    assert send(FRIEND, "KillMachine", "string:public", "string:all", cont) is None
+    assert send(FRIEND, "KillMachine", "string:private", "string:all", cont) == DENIED
+    assert send(FRIEND, "TerminateMachine", "string:public") == DENIED
+    assert send(FRIEND, "Kill", "string:all", cont, path="/org/freedesktop/machine1/machine/public",
+                interface=MACHINE1 + ".Machine") is None
+    assert send(FRIEND, "Kill", "string:all", cont, path="/org/freedesktop/machine1/machine/private",
+                interface=MACHINE1 + ".Machine") == DENIED
+    assert varlink(FRIEND, "Kill", name="public", signal=int(signal.SIGCONT)) is None
+    assert varlink(FRIEND, "Kill", name="private", signal=int(signal.SIGCONT)) == VARLINK_DENIED
+    assert names() == ["private", "public"]
+
+
+def test_somebody_would_have_to_be_asked(polkit, processes):
+    assert register("root", "web", processes.sleeper()) is None
+    theirs = processes.sleeper(user=uid_of(STRANGER))
+    assert register(STRANGER, "own", theirs) == ASK
+    assert send(STRANGER, "TerminateMachine", "string:web") == ASK
+    assert varlink(STRANGER, "Terminate", name="web") == VARLINK_ASK
+    assert varlink(STRANGER, "Register", name="own", **{"class": "container"}, leader=theirs) == VARLINK_ASK
+    # Nobody is there to type a password: polkit finds no agent, and that is a no, too.
+    assert varlink(STRANGER, "Terminate", name="web", allowInteractiveAuthentication=True) in (VARLINK_ASK, VARLINK_DENIED)
+    assert names() == ["web"]
+
+
+@pytest.mark.parametrize("owner", ["root", FOE])
+def test_other_peoples_processes(polkit, processes, owner):
+    """Being allowed to register is not being allowed to register what belongs to others."""
+    leader = processes.sleeper(user=uid_of(owner))
+    assert register(FRIEND, "grab", leader) == DENIED
+    assert varlink(FRIEND, "Register", name="grab", **{"class": "container"}, leader=leader) == VARLINK_DENIED
+    assert varlink(FRIEND, "Register", name="grab", **{"class": "container"}, leader=leader,
+                   allocateUnit=True) == VARLINK_DENIED
+    os.kill(leader, 0)
+    assert names() == [] and not world.scope_directories()
+
+
+def test_polkit_dies(polkit, processes):
+    theirs = processes.sleeper(user=uid_of(FRIEND))
+    polkit.kill()
+    polkit.wait()
+    assert register(FRIEND, "own", theirs) == DENIED
+    assert varlink(FRIEND, "Register", name="own", **{"class": "container"}, leader=theirs) == VARLINK_DENIED
+    assert register("root", "web", processes.sleeper()) is None
+
+
+def test_shipped_policy(daemon, processes):
+    assert register("root", "web", processes.sleeper()) is None
+    properties = dict(path="/org/freedesktop/LogControl1", interface="org.freedesktop.DBus.Properties")
+    level = ["string:org.freedesktop.LogControl1", "string:LogLevel"]
+    assert send(FRIEND, "Get", *level, **properties) is None
+    assert send(FRIEND, "Set", *level, "variant:string:emerg", **properties) == DENIED
+    assert send("root", "Set", *level, "variant:string:debug", **properties) is None
+    assert send(FRIEND, "GetAll", "string:", path="/org/freedesktop/machine1/machine/web",
+                interface="org.freedesktop.DBus.Properties") is None
+    assert send(FRIEND, "Introspect", interface="org.freedesktop.DBus.Introspectable") is None
+    assert send(FRIEND, "Ping", interface="org.freedesktop.DBus.Peer") is None
+    bus = dict(path="/org/freedesktop/DBus", interface="org.freedesktop.DBus", dest="org.freedesktop.DBus")
+    assert send(FRIEND, "RequestName", "string:" + MACHINE1, "uint32:3", **bus) == DENIED
+    assert send(FRIEND, "ListMachines") is None
+
+
+def test_activation(system_bus, build, tmp_path):
+    """Nothing runs: the first call starts musterd by the shipped file, also when it comes from an ordinary user."""
+    services = tmp_path / "services"
+    services.mkdir()
+    text = (TOP / "data/dbus/org.freedesktop.machine1.service.in").read_text()
+    (services / "org.freedesktop.machine1.service").write_text(text.replace("@sbindir@", str(build)))
+    system_bus(services=f"<servicedir>{services}</servicedir>")
+    assert send(FRIEND, "ListMachines") is None
+    out = world.busctl("call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                       "GetConnectionUnixProcessID", "s", MACHINE1).stdout
+    pid = int(out.split()[1])
+    assert os.readlink(f"/proc/{pid}/exe") == os.path.realpath(build / "musterd")
+    assert os.stat(f"/proc/{pid}").st_uid == 0
+    assert world.run_client([build / "muster"], "list").stdout == "No machines.\n"  # the other door is open as well
+    os.kill(pid, signal.SIGTERM)
+    world.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "it to end")
