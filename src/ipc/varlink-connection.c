@@ -270,12 +270,16 @@ static bool flush(struct connection *c) {
 /* A peer that has gone shows as EPOLLHUP, asked for or not, also while its call is being carried out. One that only will not
  * say more (shutdown(2)) still hears the answers, so EPOLLRDHUP is of no interest. */
 static void update_events(struct connection *c) {
+        bool waits_for_peer = c->out_sent < c->out.size;
         uint32_t events = 0;
 
         if (!c->busy && !c->closing && !c->unfinished)
                 events |= EPOLLIN;
-        if (c->out_sent < c->out.size || c->unfinished)
+        if (waits_for_peer)
                 events |= EPOLLOUT;
+        /* Work that waits for nobody is not left to EPOLLOUT: that stays away until the peer has read most of what it was
+         * sent, and a peer may well say all that it has to say before it reads. */
+        sd_event_source_set_enabled(c->again, c->unfinished && !waits_for_peer ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
         if (events != c->events) {
                 sd_event_source_set_io_events(c->io, events);
                 c->events = events;
@@ -322,6 +326,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
 }
 
+static int on_again(sd_event_source *source, void *userdata) {
+        turn(userdata);
+        return 0;
+}
+
 void connection_finish_call(struct connection *c) {
         c->busy = false;
         connection_kick(c);
@@ -331,7 +340,7 @@ void connection_kick(struct connection *c) {
         if (c->processing) /* whoever is processing goes on itself */
                 return;
         c->unfinished = true;
-        update_events(c);
+        sd_event_source_set_enabled(c->again, SD_EVENT_ONESHOT); /* whether the peer has room shows when we send */
 }
 
 /* ---- coming and going ---- */
@@ -346,12 +355,16 @@ void connection_new(struct varlink_server *v, int fd) {
                 return;
         }
         c = calloc(1, sizeof(*c));
-        if (!c || sd_event_add_io(v->event, &c->io, fd, EPOLLIN, on_io, c) < 0) {
+        if (!c || sd_event_add_io(v->event, &c->io, fd, EPOLLIN, on_io, c) < 0 ||
+            sd_event_add_defer(v->event, &c->again, on_again, c) < 0) {
+                if (c)
+                        sd_event_source_disable_unref(c->io);
                 count_out(v, peer.uid);
                 close(fd);
                 free(c);
                 return;
         }
+        sd_event_source_set_enabled(c->again, SD_EVENT_OFF);
         c->server = v;
         c->fd = fd;
         c->uid = peer.uid;
@@ -381,9 +394,12 @@ void connection_free(struct connection *c) {
         if (c->stream)
                 stream_cancel(c->stream);
         sd_event_source_disable_unref(c->io);
+        sd_event_source_disable_unref(c->again);
         close(c->fd);
         if (c->out_fd >= 0)
                 close(c->out_fd);
+        if (v->short_of_descriptors) /* no more: whoever waits has this one */
+                sd_event_source_set_enabled(v->listen, SD_EVENT_ON);
         varlink_frame_done(&c->in);
         buf_done(&c->out);
         count_out(v, c->uid);

@@ -29,13 +29,14 @@ struct varlink_server {
         struct stream *streams;
         struct uid_count *counts;
         size_t n_connections;
+        bool short_of_descriptors; /* accepting has failed for want of them since the last tick */
 };
 
 /* One client. At most one call is carried out at a time; further ones wait in the frame. */
 struct connection {
         struct varlink_server *server;
         int fd;
-        sd_event_source *io;
+        sd_event_source *io, *again; /* again: another turn soon, without waiting for the peer */
         uid_t uid;
         pid_t pid;
         struct pidref peer; /* without fd; set when first asked for */
@@ -49,7 +50,7 @@ struct connection {
         struct stream *stream;   /* being sent */
         bool oneway, more;       /* of the call being carried out */
         bool busy, closing, processing;
-        bool unfinished; /* stopped with work left that waits for nobody but us: another turn soon */
+        bool unfinished; /* stopped with work left that waits for nobody but us, or for room: another turn */
         bool called;     /* once at least */
         unsigned idle_ticks;
         size_t reply_start;

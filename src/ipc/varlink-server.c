@@ -43,8 +43,11 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
                         continue;
                 }
                 if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                        /* Accepting again at once would only spin; the ticker tries again. */
-                        log_warning_errno(-errno, "Cannot accept a Varlink connection, pausing");
+                        /* Accepting again at once would only spin: the next connection that ends, or the ticker, lets
+                         * it go on. */
+                        if (!v->short_of_descriptors)
+                                log_warning_errno(-errno, "Cannot accept a Varlink connection, pausing");
+                        v->short_of_descriptors = true;
                         sd_event_source_set_enabled(v->listen, SD_EVENT_OFF);
                 }
                 return 0;
@@ -56,6 +59,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         struct varlink_server *v = userdata;
 
         connections_tick(v);
+        v->short_of_descriptors = false;
         sd_event_source_set_enabled(v->listen, SD_EVENT_ON);
         sd_event_source_set_time_relative(source, TICK_USEC);
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
