@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Clients that send rubbish, claim processes that are not theirs to claim, come by the hundred, or never end: each gets an
+answer with a name, the daemon stays alive, and does not grow. Randomness is seeded; a failure prints the seed."""
+import os
+import pathlib
+import random
+import resource
+import signal
+import subprocess
+import xml.etree.ElementTree as ET
+
+import pytest
+import world
+from rawbus import Hangup, RawBus, split
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+MACHINE1 = "org.freedesktop.machine1"
+PATH = "/org/freedesktop/machine1/machine/"
+INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
+NO_PROCESS = "org.freedesktop.DBus.Error.UnixProcessIdUnknown"
+NO_MACHINE = MACHINE1 + ".NoSuchMachine"
+TYPES = "ybnqiuxtdsogv"
+
+
+@pytest.fixture
+def rng(request):
+    """Its seed is in the output of a test that fails."""
+    seed = int(os.environ.get("MUSTER_HOSTILE_SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"MUSTER_HOSTILE_SEED={seed}")
+    return random.Random(seed)
+
+
+def methods(interface):
+    """{method: signature of its arguments}, by the shipped description."""
+    tree = ET.parse(TOP / "data" / "dbus" / f"{MACHINE1}.{interface}.xml")
+    return {m.get("name"): "".join(a.get("type") for a in m.iter("arg") if a.get("direction") == "in")
+            for m in tree.iter("method")}
+
+
+def random_signature(rng, depth=0):
+    kind = rng.random()
+    if depth > 4 or kind < 0.6:
+        return rng.choice(TYPES)
+    if kind < 0.8:
+        return "a" + random_signature(rng, depth + 1)
+    if kind < 0.9:
+        return "a{" + rng.choice("ybnqiuxtdsog") + random_signature(rng, depth + 1) + "}"
+    return "(" + "".join(random_signature(rng, depth + 1) for _ in range(rng.randrange(1, 4))) + ")"
+
+
+def random_value(rng, kind):
+    if kind[0] == "a":
+        return [random_value(rng, kind[1:]) for _ in range(rng.randrange(4))]
+    if kind[0] in "({":
+        return [random_value(rng, inner) for inner in split(kind[1:-1])]
+    if kind == "v":
+        inner = rng.choice("yus")
+        return inner, random_value(rng, inner)
+    bits = {"y": 8, "n": 15, "q": 16, "i": 31, "u": 32, "x": 63, "t": 64}
+    if kind in bits:
+        return rng.choice([0, 1, (1 << bits[kind]) - 1, rng.randrange(1 << bits[kind])])
+    return {"b": rng.randrange(2), "d": rng.random(), "o": "/a/b", "g": "s"}.get(kind, random_text(rng))
+
+
+def random_text(rng):
+    alphabet = rng.choice(["abc-.", "a.", "-", "AZ09_", "/.", "\x01\n\t\x7f", "\u00e4\u20ac\U0001f600", "%s%n", "\\x2d"])
+    return "".join(rng.choice(alphabet) for _ in range(rng.choice([0, 1, 2, 5, 63, 64, 65, 300])))
+
+
+def is_name(text):
+    """What is a machine's name, written down anew: a host name without underscores."""
+    labels = text.split(".")
+    return 0 < len(text) <= 64 and text.isascii() and all(
+        label and all(c.isalnum() or c == "-" for c in label) and label[0] != "-" and label[-1] != "-" for label in labels)
+
+
+def names():
+    with world.Varlink() as v:
+        return v.names()
+
+
+def alive(musterd):
+    assert musterd.process.poll() is None, musterd.logged()[-4000:]
+    with RawBus() as bus:
+        assert bus.call("ListMachines") is None
+
+
+def test_wrong_arguments_for_every_method(musterd, processes, rng):
+    leader = processes.sleeper()
+    with RawBus() as bus:
+        assert bus.call("RegisterMachine", "sayssus", "known", [], "", "container", leader, "") is None
+        where = [(dict(), methods("Manager")),
+                 (dict(path=PATH + "known", interface=MACHINE1 + ".Machine"), methods("Machine"))]
+        for place, table in where:
+            for method, right in table.items():
+                for _ in range(6):
+                    signature = "".join(random_signature(rng) for _ in range(rng.randrange(5)))
+                    if signature == right:
+                        continue
+                    values = [random_value(rng, kind) for kind in split(signature)]
+                    error = bus.call(method, signature, *values, **place)
+                    assert error == INVALID, (method, right, signature, values, error)
+    assert names() == ["known"]
+    os.kill(leader, 0)
+    alive(musterd)
+
+
+def test_fuzzed_names(musterd, processes, rng):
+    leader = processes.sleeper()
+    with RawBus() as bus, world.Varlink() as varlink:
+        for _ in range(300):
+            name = random_text(rng)
+            if is_name(name):
+                assert bus.call("GetMachine", "s", name) == NO_MACHINE, name
+                continue
+            assert bus.call("GetMachine", "s", name) in (NO_MACHINE, INVALID), name
+            assert bus.call("KillMachine", "ssi", name, "all", 9) in (NO_MACHINE, INVALID), name
+            assert bus.call("RegisterMachine", "sayssus", name, [], "", "container", leader, "") == INVALID, name
+            with pytest.raises(world.VarlinkError) as caught:
+                varlink.register(name, leader)
+            assert caught.value.error == "org.varlink.service.InvalidParameter", name
+            with pytest.raises(world.VarlinkError):
+                varlink.call("io.systemd.Machine.Terminate", {"name": name})
+    assert names() == [] and not world.scope_directories()
+    assert list(world.MACHINES.iterdir()) == []
+
+
+def test_object_paths(musterd, processes, rng):
+    with RawBus() as bus:
+        for tail in ("none", "_", "_2", "_zz", "_2e_2e", "a/b", "_2ehost/x", "self", "_00", "a" * 3000):
+            error = bus.call("GetUIDShift", path=PATH + tail, interface=MACHINE1 + ".Machine")
+            assert error and error.startswith("org.freedesktop."), (tail, error)
+            error = bus.call("GetAll", "s", "", path=PATH + tail, interface="org.freedesktop.DBus.Properties")
+            assert error and error.startswith("org.freedesktop."), (tail, error)
+    alive(musterd)
+
+
+def test_large_and_deep_arguments(musterd, processes):
+    leader = processes.sleeper()
+    create = ["s", "ay", "s", "s", "u", "s"]
+    with RawBus() as bus:
+        for method, signature, values in (
+                ("RegisterMachineWithNetwork", "sayssusai", ["x", [], "", "container", leader, "", [2] * 50000]),
+                ("RegisterMachine", "sayssus", ["x", [0] * 50000, "", "container", leader, ""]),
+                ("RegisterMachine", "sayssus", ["x", [], "s" * 1000000, "container", leader, ""]),
+                ("RegisterMachine", "sayssus", ["x", [], "", "container", leader, "/" + "r" * 1000000]),
+                ("GetMachine", "s", ["n" * 1000000]),
+                ("RegisterMachineEx", "sa(sv)", ["x", [("Class", ("s", "banana"))] * 5000]),
+                ("RegisterMachineEx", "sa(sv)", ["x", [(f"P{i}", ("s", "v")) for i in range(5000)]]),
+                ("CreateMachine", "".join(create) + "a(sv)",
+                 ["x", [], "", "container", leader, "", [("Banana", ("t", 5))] * 5000])):
+            error = bus.call(method, signature, *values)
+            assert error and error.startswith("org.freedesktop."), (method, error)
+        deep = ("s", "end")
+        for _ in range(60):
+            deep = ("v", deep)
+        try:  # the bus may refuse that by itself
+            assert bus.call("RegisterMachineEx", "sa(sv)", "x", [("Class", deep)])
+        except Hangup:
+            pass
+    assert names() == [] and not world.scope_directories()
+    alive(musterd)
+
+
+def test_garbage_in_the_place_of_a_body(musterd, processes, rng):
+    """The bus hangs up on most of it. What it lets through must not harm."""
+    for method, signature in list(methods("Manager").items()) * 2:
+        with RawBus() as bus:
+            try:
+                bus.call(method, signature or "s", body=rng.randbytes(rng.choice([1, 4, 8, 64, 500])))
+            except Hangup:
+                pass
+    alive(musterd)
+
+
+def test_leaders_that_cannot_be(musterd, processes):
+    """PID 1, the dead, strangers' numbers, the recycled, and descriptors of anything but a process."""
+    leader, other, dead = (processes.sleeper() for _ in range(3))
+    dead_fd = os.pidfd_open(dead)
+    processes.kill(dead)
+    wrong_fds = [os.open("/dev/null", os.O_RDONLY), os.open("/", os.O_RDONLY), *os.pipe(), dead_fd, os.pidfd_open(1)]
+
+    def register(bus, **more):
+        properties = [("Class", ("s", "container"))]
+        properties += [(key, value) for key, value in more.items() if key != "fds"]
+        return bus.call("RegisterMachineEx", "sa(sv)", "ex", properties, fds=more.get("fds", ()))
+    with RawBus() as bus:
+        for method in ("RegisterMachine", "CreateMachine"):
+            tail, values = ("a(sv)", [[]]) if method == "CreateMachine" else ("", [])
+            for pid, expected in ((1, INVALID), (dead, NO_PROCESS), (4194303, NO_PROCESS), ((1 << 32) - 1, None),
+                                  (1 << 31, None)):
+                error = bus.call(method, "sayssus" + tail, "x", [], "", "container", pid, "", *values)
+                assert error in ((expected,) if expected else (INVALID, NO_PROCESS)), (method, pid, error)
+        for fd in wrong_fds:
+            assert register(bus, LeaderPIDFD=("h", 0), fds=[fd]) in (INVALID, NO_PROCESS), os.readlink(f"/proc/self/fd/{fd}")
+        mine = os.pidfd_open(leader)
+        assert register(bus, LeaderPIDFD=("h", 0), LeaderPID=("u", other), fds=[mine]) == INVALID
+        identity = os.fstat(mine).st_ino
+        assert register(bus, LeaderPID=("u", leader), LeaderPIDFDID=("t", identity + 1)) == INVALID  # recycled
+        assert register(bus, LeaderPIDFD=("h", 0), LeaderPIDFDID=("t", 1), fds=[mine]) == INVALID
+        try:
+            assert register(bus, LeaderPIDFD=("h", 5), fds=[mine])
+        except Hangup:  # the bus may look at that index
+            pass
+    with RawBus() as bus:
+        assert names() == []
+        assert register(bus, LeaderPIDFD=("h", 0), LeaderPID=("u", leader), LeaderPIDFDID=("t", identity), fds=[mine]) is None
+        assert names() == ["ex"]
+    for fd in (*wrong_fds, mine):
+        os.close(fd)
+    for pid in (leader, other):
+        os.kill(pid, 0)  # nothing has happened to them
+
+
+def test_leader_in_another_namespace(musterd, processes):
+    """Its number is what we see, not what it believes; a child namespace's PID 1 is nobody's PID 1 here."""
+    unshare = processes.sleeper(command=("unshare", "--pid", "--fork", "--mount-proc", "sleep", "1000"))
+    world.wait_until(lambda: pathlib.Path(f"/proc/{unshare}/task/{unshare}/children").read_text().split(), "the child")
+    inner = int(pathlib.Path(f"/proc/{unshare}/task/{unshare}/children").read_text())
+    with RawBus() as bus:
+        assert bus.call("RegisterMachine", "sayssus", "inner", [], "", "container", inner, "") is None
+        assert bus.call("GetMachineByPID", "u", inner) is None
+        assert bus.call("KillMachine", "ssi", "inner", "all", int(signal.SIGKILL)) is None
+    world.wait_until(lambda: names() == [], "the namespace to end")
+
+
+def test_a_hundred_clients_at_both_doors(musterd, processes):
+    """All of them ask before anybody listens. What belongs to one machine is asked for in two rounds on the bus: there
+    musterd has to find out who a new client is, and what needs no answer to that overtakes what does."""
+    clients = [(RawBus(), world.Varlink(), processes.sleeper(), processes.sleeper()) for _ in range(100)]
+    asked = []
+    for i, (bus, varlink, first, second) in enumerate(clients):
+        register = "sayssus"
+        asked.append([bus.send("RegisterMachine", register, f"bus-{i}", [], "", "container", first, ""),
+                      bus.send("ListMachines"), bus.send("GetMachine", "s", f"nobody-{i}")])
+        varlink.send("io.systemd.Machine.Register", {"name": f"link-{i}", "class": "container", "leader": second,
+                                                     "allocateUnit": True})
+        varlink.send("io.systemd.Machine.List", {"name": f"link-{i}"})
+        varlink.send("io.systemd.Machine.Terminate", {"name": f"link-{i}"})
+    for (bus, *_), serials in zip(clients, asked):
+        assert [bus.answer(serial) for serial in serials] == [None, None, NO_MACHINE]
+    asked = [[bus.send("GetMachine", "s", f"bus-{i}"), bus.send("GetMachineByPID", "u", first),
+              bus.send("UnregisterMachine", "s", f"bus-{i}")] for i, (bus, _, first, _) in enumerate(clients)]
+    for (bus, varlink, _, second), serials in zip(clients, asked):
+        assert [bus.answer(serial) for serial in serials] == [None, None, None]
+        varlink.answer()
+        assert varlink.answer()["leader"]["pid"] == second
+        varlink.answer()
+        bus.socket.close()
+        varlink.socket.close()
+    world.wait_until(lambda: names() == [], "the machines to go")
+    world.wait_until(lambda: not world.scope_directories(), "their scopes to go")
+
+
+def test_a_client_that_never_listens(musterd, processes):
+    with world.Varlink() as v:
+        for i in range(20):
+            v.register(f"m{i}", processes.sleeper())
+    deaf = RawBus()
+    deaf.socket.settimeout(0.2)
+    try:
+        for _ in range(5000):
+            deaf.send("ListMachines")
+    except (Hangup, TimeoutError):
+        pass
+    with RawBus() as bus:
+        assert bus.call("GetMachine", "s", "m0") is None
+    deaf.socket.close()
+    alive(musterd)
+
+
+def test_out_of_descriptors(musterd, processes):
+    leader, late = processes.sleeper(), processes.sleeper()
+    with world.Varlink() as v:
+        v.register("early", leader)
+    hard = resource.prlimit(musterd.pid, resource.RLIMIT_NOFILE)[1]
+    used = len(os.listdir(f"/proc/{musterd.pid}/fd"))
+    resource.prlimit(musterd.pid, resource.RLIMIT_NOFILE, (used + 10, hard))
+    with RawBus() as bus:
+        crowd = [world.Varlink() for _ in range(40)]  # the kernel lets them wait in the queue
+        for v in crowd:
+            v.send("io.systemd.service.Ping")
+        world.wait_until(lambda: len(os.listdir(f"/proc/{musterd.pid}/fd")) >= used + 9, "the descriptors to be used up")
+        assert bus.call("GetMachine", "s", "early") is None
+        error = bus.call("RegisterMachine", "sayssus", "late", [], "", "container", late, "")
+        assert error is None or error.startswith(("org.freedesktop.", "System.Error.")), error
+        for v in crowd:
+            v.socket.close()
+        assert musterd.process.poll() is None
+        with world.Varlink() as v:  # who comes after them is served as soon as they are gone
+            assert "early" in v.names()
+        assert musterd.logged().count("Cannot accept a Varlink connection") < len(crowd) / 2
+    resource.prlimit(musterd.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    with world.Varlink() as v:
+        if "late" not in v.names():
+            v.register("late", late)
+        assert v.names() == ["early", "late"]
+
+
+def private_kib(pid):
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(("Private_Clean", "Private_Dirty")))
+
+
+def some_of_everything(bus, processes, leader, other):
+    assert bus.call("RegisterMachine", "sayssus", "mem", [], "svc", "container", leader, "/srv") is None
+    assert bus.call("GetMachineByPID", "u", leader) is None
+    assert bus.call("ListMachines") is None
+    assert bus.call("GetMachine", "s", "none") == NO_MACHINE
+    assert bus.call("RegisterMachine", "sayssus", "mem", [], "", "container", other, "") == MACHINE1 + ".MachineExists"
+    assert bus.call("GetMachineOSRelease", "s", "mem") is None
+    assert bus.call("Introspect", path=PATH + "mem", interface="org.freedesktop.DBus.Introspectable") is None
+    assert bus.call("UnregisterMachine", "s", "mem") is None
+    guest = processes.sleeper()
+    with world.Varlink() as v:
+        v.register("mem", leader)
+        v.register("guest", guest, allocateUnit=True)
+        v.list()
+        v.call("io.systemd.Machine.Unregister", {"name": "mem"})
+    processes.kill(guest)
+    processes.all.pop()
+    with world.Varlink() as v:
+        v.socket.sendall(b'{"method":5}\0')
+        try:
+            v.receive()
+        except (EOFError, ConnectionError):
+            pass
+
+
+def test_memory_stays_flat(bus, build, processes, monkeypatch):
+    """Private memory after many operations against that after enough to have touched all code. (The address sanitizer keeps
+    freed memory for a while: here it may keep 1 MiB only.)"""
+    monkeypatch.setenv("ASAN_OPTIONS", "quarantine_size_mb=1:thread_local_quarantine_size_kb=16")
+    musterd = world.Musterd(build, "--log-level=warning")
+    musterd.start()
+    leaders = processes.sleeper(), processes.sleeper()
+    try:
+        with RawBus() as raw:
+            for _ in range(100):
+                some_of_everything(raw, processes, *leaders)
+            warm = private_kib(musterd.pid)
+            for _ in range(400):
+                some_of_everything(raw, processes, *leaders)
+            hot = private_kib(musterd.pid)
+        assert hot < warm * 1.2 + 256, f"{warm} KiB have become {hot} KiB"
+    finally:
+        musterd.finish()
+
+
+def test_random_varlink_messages(musterd_without_bus, processes, rng):
+    """Bytes of real messages, changed at random places."""
+    leader = processes.sleeper()
+    seeds = [p.read_bytes() for p in sorted((TOP / "tests/corpus/varlink").iterdir())]
+    assert len(seeds) > 5
+    for _ in range(300):
+        data = bytearray(rng.choice(seeds))
+        for _ in range(rng.randrange(1, 6)):
+            if data:
+                data[rng.randrange(len(data))] = rng.choice([0, 0x22, 0x7b, 0x5d, 0x5c, 0xff, rng.randrange(256)])
+        with world.Varlink() as v:
+            try:
+                v.socket.sendall(bytes(data) + b"\0")
+                v.receive()
+            except (EOFError, ConnectionError, ValueError):
+                pass
+    assert musterd_without_bus.process.poll() is None
+    with world.Varlink() as v:
+        v.register("after", leader)
+        assert "after" in v.names()
+
+
+def test_other_users_cannot_fill_it(musterd, processes):
+    """An ordinary user's registrations are refused one by one without polkit, however many there are."""
+    uid = 4242
+    leader = processes.sleeper(user=uid)
+    script = ("import sys; sys.path.insert(0, sys.argv[1]); import world\n"
+              "v = world.Varlink()\n"
+              "for i in range(200): v.send('io.systemd.Machine.Register', {'name': f'f{i}', 'class': 'container',"
+              f" 'leader': {leader}}})\n"
+              "errors = {v.receive()['error'] for _ in range(200)}\n"
+              "print(*errors)")
+    result = subprocess.run(["/usr/bin/python3", "-c", script, str(TOP / "tests/integration")], text=True, capture_output=True,
+                            preexec_fn=world.drop_privileges(uid))
+    assert result.stdout.split() == ["org.varlink.service.PermissionDenied"], result
+    assert names() == []
