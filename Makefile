@@ -4,7 +4,7 @@
 #   make               build
 #   sudo make demo     boot an OS container with stock systemd-nspawn and watch it in Muster
 #   sudo make check    everything: sanitizer build, unit tests, fuzz corpora, lint, integration tests
-#   make bench         what we claim about speed, measured
+#   sudo make bench    what we claim about speed, measured; BENCH= options of bench/run.py
 #   sudo make install  PREFIX=/usr/local DESTDIR= INIT_SCRIPTS=systemd,openrc,...
 #   make format        clang-format, in place
 #   make clean
@@ -41,14 +41,15 @@ lint:
 	@$(PYTHON) tools/run-checks.py build/check lint
 
 bench: build
-	@tools/install-deps check
-	@$(PYTHON) bench/run.py build
+	@tools/install-deps bench
+	@ninja -C build bench/bench-client
+	@$(PYTHON) bench/run.py build $(BENCH)
 
 install: build
 	DESTDIR=$(abspath $(DESTDIR)) meson install -C build --no-rebuild
 
 format:
-	clang-format -i $$(find src tests include -name '*.[ch]' 2>/dev/null)
+	clang-format -i $$(find src tests bench include -name '*.[ch]' 2>/dev/null)
 
 clean:
 	rm -rf build
