@@ -421,6 +421,7 @@ void cgroup_host_remove_slice(struct cgroup_host *h, const char *slice) {
 /* ---- what an earlier life has left ---- */
 
 struct search {
+        bool (*is_known)(void *userdata, const char *path);
         void (*found)(void *userdata, const char *path);
         void *userdata;
         int fd; /* the slice that is being looked through */
@@ -436,13 +437,15 @@ static int look_at(void *userdata, const char *name) {
 
         if (!slice && !endswith(name, ".scope"))
                 return 0;
-        fd = cgroup_open(s->fd, name);
-        if (fd < 0)
-                return 0;
         if (asprintf(&path, "%s/%s", s->path, name) < 0) {
                 path = NULL;
                 return 0;
         }
+        if (!slice && s->is_known(s->userdata, path))
+                return 0;
+        fd = cgroup_open(s->fd, name);
+        if (fd < 0)
+                return 0;
         if (!slice) {
                 if (is_marked(fd))
                         s->found(s->userdata, path);
@@ -462,8 +465,9 @@ static void search_hierarchy(int fd, const struct cgroup_hierarchy *hierarchy, s
         cgroup_list(fd, look_at, s);
 }
 
-void cgroup_host_each_scope(struct cgroup_host *h, void (*found)(void *userdata, const char *path), void *userdata) {
-        struct search s = { .found = found, .userdata = userdata };
+void cgroup_host_each_scope(struct cgroup_host *h, bool (*is_known)(void *userdata, const char *path),
+                            void (*found)(void *userdata, const char *path), void *userdata) {
+        struct search s = { .is_known = is_known, .found = found, .userdata = userdata };
 
         search_hierarchy(h->tracking_fd, &h->layout.tracking, &s);
         for (int c = 0; c < _CGROUP_CONTROLLER_MAX; c++)

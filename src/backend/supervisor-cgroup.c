@@ -250,20 +250,25 @@ static void supervisor_adopt(void *impl, const struct machine *m) {
         }
 }
 
-static void on_scope_found(void *userdata, const char *path) {
+static bool is_adopted(void *userdata, const char *path) {
         struct supervisor_cgroup *s = userdata;
         struct adopted *a = NULL;
 
         HASH_FIND(hh, s->adopted, path, strlen(path), a);
-        if (!a)
-                cgroup_reaper_add(s->reaper, path, false);
+        return a;
+}
+
+static void on_scope_found(void *userdata, const char *path) {
+        struct supervisor_cgroup *s = userdata;
+
+        cgroup_reaper_add(s->reaper, path, false);
 }
 
 static void supervisor_sweep(void *impl) {
         struct supervisor_cgroup *s = impl;
         struct adopted *a, *next;
 
-        cgroup_host_each_scope(&s->host, on_scope_found, s);
+        cgroup_host_each_scope(&s->host, is_adopted, on_scope_found, s);
         HASH_ITER (hh, s->adopted, a, next) {
                 HASH_DEL(s->adopted, a);
                 free(a->path);
