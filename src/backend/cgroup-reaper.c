@@ -186,10 +186,11 @@ int cgroup_reaper_add(struct cgroup_reaper *r, const char *path, bool kill) {
                 x->kill |= kill;
                 return 0;
         }
-        if (kill)
-                r->ops.kill(r->ops.impl, path);
+        /* Mostly the leader was the last in there: then there is nobody to kill, and it need not be looked for. */
         if (r->ops.remove(r->ops.impl, path) != -EBUSY)
                 return 0;
+        if (kill)
+                r->ops.kill(r->ops.impl, path);
         x = calloc(1, sizeof(*x));
         if (!x)
                 return -ENOMEM;
