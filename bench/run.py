@@ -33,7 +33,7 @@ CAPACITY = 20000
 LISTED = 1000  # size at which the lists of people are taken, the daemon restarted, memory read
 MSEC = 120     # for one operation in one round
 MOST = 5000
-PAIRS_TRACED = 40
+TRACED = 40    # operations under strace
 LISTS = 3      # machinectl list takes the original seconds each time
 
 # What the client is asked for; the names of its series; the door it goes through.
@@ -122,8 +122,8 @@ class Bench:
 
     def system_calls(self, size):
         for place in self.places:
-            for name in ("register-pair", "get", "get-by-pid"):
-                self.results.add(place, f"{name}.calls.{size}", place.system_calls(name, PAIRS_TRACED), "calls")
+            for name in ("register-pair", "life", "get", "get-by-pid"):
+                self.results.add(place, f"{name}.calls.{size}", place.system_calls(name, TRACED), "calls")
 
     # ---- what is taken once ----
 
