@@ -2,9 +2,11 @@
 /* Which machine a host id belongs to, without asking every machine.
  *
  * A user namespace's map is written once and then fixed (user_namespaces(7)), so each is read once: when the first question
- * comes after the machine did, not while it registers. Maps that are still empty then stay in the queue. A hit is
- * confirmed against the running leader, which may have moved into another namespace meanwhile. */
+ * comes after the machine did, not while it registers. All of them then, for any may hold the answer, or a closer one. Maps
+ * that were still empty wait in a queue of their own for the next questions. A hit is confirmed against the running leader,
+ * which may have moved into another namespace meanwhile. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,19 +18,24 @@
 #define uthash_nonfatal_oom(element) ((element)->oom = true)
 #include <uthash.h>
 
-#define QUEUE_STEP 4096 /* unread maps looked at for one question, at most */
+#define UNWRITTEN_STEP 4096 /* maps that were empty and are looked at again for one question, at most */
+
+struct queue {
+        struct entry *head, *tail;
+};
 
 struct entry {
         const struct machine *machine;
         struct idmap uids, gids;
-        struct entry *previous, *next; /* in the queue of unread maps */
-        bool queued, oom;
+        struct queue *queue; /* it stands in; NULL: its maps are in the index */
+        struct entry *previous, *next;
+        bool oom;
         UT_hash_handle hh;
 };
 
 struct idmaps {
         struct entry *by_machine;
-        struct entry *queue_head, *queue_tail;
+        struct queue unread, unwritten;
         struct uidindex *uids, *gids;
 };
 
@@ -65,28 +72,30 @@ void idmaps_free(struct idmaps *x) {
         free(x);
 }
 
-static void enqueue(struct idmaps *x, struct entry *e) {
-        e->queued = true;
+static void enqueue(struct queue *q, struct entry *e) {
+        e->queue = q;
         e->next = NULL;
-        e->previous = x->queue_tail;
-        if (x->queue_tail)
-                x->queue_tail->next = e;
+        e->previous = q->tail;
+        if (q->tail)
+                q->tail->next = e;
         else
-                x->queue_head = e;
-        x->queue_tail = e;
+                q->head = e;
+        q->tail = e;
 }
 
-static void dequeue(struct idmaps *x, struct entry *e) {
+static void dequeue(struct entry *e) {
+        struct queue *q = e->queue;
+
         if (e->previous)
                 e->previous->next = e->next;
         else
-                x->queue_head = e->next;
+                q->head = e->next;
         if (e->next)
                 e->next->previous = e->previous;
         else
-                x->queue_tail = e->previous;
+                q->tail = e->previous;
         e->previous = e->next = NULL;
-        e->queued = false;
+        e->queue = NULL;
 }
 
 int idmaps_add(struct idmaps *x, const struct machine *m) {
@@ -103,7 +112,7 @@ int idmaps_add(struct idmaps *x, const struct machine *m) {
                 free(e);
                 return -ENOMEM;
         }
-        enqueue(x, e);
+        enqueue(&x->unread, e);
         return 0;
 }
 
@@ -121,8 +130,8 @@ void idmaps_remove(struct idmaps *x, const struct machine *m) {
         HASH_FIND_PTR(x->by_machine, &m, e);
         if (!e)
                 return;
-        if (e->queued)
-                dequeue(x, e);
+        if (e->queue)
+                dequeue(e);
         unindex(x, e);
         HASH_DEL(x->by_machine, e);
         entry_free(e);
@@ -151,18 +160,15 @@ static bool read_maps(struct idmaps *x, const struct process_port *process, stru
         return true;
 }
 
-static void read_queue(struct idmaps *x, const struct process_port *process) {
-        struct entry *e = x->queue_head, *next, *last = x->queue_tail;
+/* Reads up to n of q, those that were put back meanwhile left out. */
+static void read_queue(struct idmaps *x, const struct process_port *process, struct queue *q, int n) {
+        struct entry *e = q->head, *next, *last = q->tail;
 
-        for (int n = 0; e && n < QUEUE_STEP; n++, e = next) {
-                bool at_end = e == last;
-
-                next = e->next;
-                dequeue(x, e);
+        for (; e && n > 0; n--, e = next) {
+                next = e == last ? NULL : e->next;
+                dequeue(e);
                 if (!read_maps(x, process, e))
-                        enqueue(x, e);
-                if (at_end)
-                        break;
+                        enqueue(&x->unwritten, e);
         }
 }
 
@@ -175,7 +181,7 @@ static bool confirm(struct idmaps *x, const struct process_port *process, struct
         idmap_done(&now);
         if (!same) {
                 unindex(x, e);
-                enqueue(x, e);
+                enqueue(&x->unread, e);
         }
         return same;
 }
@@ -187,7 +193,8 @@ const struct machine *idmaps_find(struct idmaps *x, const struct process_port *p
                 const struct machine *m;
                 struct entry *e = NULL;
 
-                read_queue(x, process);
+                read_queue(x, process, &x->unwritten, UNWRITTEN_STEP);
+                read_queue(x, process, &x->unread, INT_MAX);
                 m = uidindex_find(gid ? x->gids : x->uids, outer, ret_inner);
                 if (!m)
                         return NULL;

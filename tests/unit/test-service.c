@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -344,6 +345,25 @@ static void test_user_numbers(void **state) {
         fake_done(&f);
 }
 
+/* However many have come since the last question: none is told of as missing because nobody has looked yet. */
+static void test_user_numbers_of_many(void **state) {
+        const struct machine *m = NULL;
+        struct fault fault = FAULT_OK;
+        char name[16];
+        struct fake f;
+        uint32_t inner = 0;
+
+        fake_init(&f);
+        for (int pid = 10; pid < 10010; pid++) {
+                snprintf(name, sizeof(name), "m%d", pid);
+                assert_int_equal(do_register(&f, name, pid, false, 0).fault.kind, FAULT_NONE);
+        }
+        assert_int_equal(service_map_to(f.service, false, 1000900005, &m, &inner, &fault), 0);
+        assert_string_equal(m->name, "m10009");
+        assert_int_equal(inner, 5);
+        fake_done(&f);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_of_a_registration),
         cmocka_unit_test(test_order_of_a_creation),
@@ -359,6 +379,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recovery),
         cmocka_unit_test(test_finding_by_process),
         cmocka_unit_test(test_user_numbers),
+        cmocka_unit_test(test_user_numbers_of_many),
 };
 
 RUN_TESTS(tests)
