@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tests" / "integration"))
@@ -167,7 +168,9 @@ class OriginalPlace(Place):
             (self.stage / name).mkdir(parents=True)
         layers = f"lowerdir={tree},upperdir={self.stage}/upper,workdir={self.stage}/work"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.stage / "root")], check=True)
-        (self.stage / "root" / "etc" / "dbus-1" / "system-local.conf").write_text(PEER_LIMITS)
+        etc = self.stage / "root" / "etc"
+        (etc / "dbus-1" / "system-local.conf").write_text(PEER_LIMITS)
+        (etc / "machine-id").write_text(uuid.uuid4().hex + "\n")  # without one newer suites ask questions at their first boot
         self.boot(build)
         self.init = world.wait_until(self.find_init, "the container's init", 30)
         self.top = CGROUP / self.cgroup_of(self.init).strip("/").removesuffix("/init.scope")

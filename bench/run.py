@@ -210,7 +210,10 @@ class Bench:
     def start_places(self, trees):
         self.places.append(places.MusterdPlace(self.build))
         for suite, tree in trees:
-            self.places.append(places.OriginalPlace(self.build, suite, tree))
+            try:
+                self.places.append(places.OriginalPlace(self.build, suite, tree))
+            except (places.Failed, AssertionError, OSError, subprocess.CalledProcessError) as e:
+                print(f"# The original of {suite} is left out: {e}", flush=True)
         self.idle_memory()
         for place in self.places:
             if isinstance(place, places.MusterdPlace):
