@@ -19,14 +19,12 @@ static void test_register_call(void **state) {
                 { { .name = "a",
                     .class = "vm",
                     .leader = &leader,
-                    .supervisor = &leader,
                     .id = "0f",
                     .service = "s",
                     .root_directory = "/r",
                     .ifindices = ifindices,
                     .n_ifindices = 2 },
-                  "{\"name\":\"a\",\"class\":\"vm\",\"leaderProcessId\":{\"pid\":7},\"supervisorProcessId\":{\"pid\":7}"
-                  ","
+                  "{\"name\":\"a\",\"class\":\"vm\",\"leaderProcessId\":{\"pid\":7},"
                   "\"id\":\"0f\",\"ifIndices\":[2,3],\"service\":\"s\",\"rootDirectory\":\"/r\"}" },
                 { { .name = "a",
                     .leader = &leader,
