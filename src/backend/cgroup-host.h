@@ -42,10 +42,23 @@ bool cgroup_host_may_signal(const struct cgroup_host *h, const char *path);
 /* Signals everything in and below path: the count, 0 when it is empty or gone, -errno. */
 int cgroup_host_signal(const struct cgroup_host *h, const char *path, int sig);
 
-/* Makes path for machine `name` (its slices as needed, marked as ours) in the tracking hierarchy and where limits need it, writes the limits,
- * hands it to uid, moves pid in. -EEXIST: something stands there already. On failure what was made is gone again. */
-int cgroup_host_create(struct cgroup_host *h, const char *name, const char *path, const struct scope_properties *props,
-                       uid_t uid, pid_t pid, struct diag *d);
+struct cgroup_wanted {
+        const char *path;
+        const char *mark, *note; /* cgroup_mark(): the machine's name, or CGROUP_MARK_UNIT; cgroup_note(), or NULL */
+        uid_t uid;               /* whom it is delegated to */
+        pid_t pid;               /* who lives in it first */
+};
+
+/* Where the scope `unit` of a slice is; malloc'ed. -EINVAL: no slice. -ENOMEM. */
+int cgroup_host_scope_path(const struct cgroup_host *h, const char *slice, const char *unit, char **ret);
+/* Makes w->path (its slices as needed, marked as ours) in the tracking hierarchy and where limits need it, writes the
+ * limits, hands it to uid, moves pid in. -EEXIST: something stands there already. On failure what was made is gone. */
+int cgroup_host_create(struct cgroup_host *h, const struct cgroup_wanted *w, const struct scope_properties *props,
+                       struct diag *d);
+/* Moves one more process into a scope that was made. */
+int cgroup_host_join(struct cgroup_host *h, const char *path, pid_t pid);
+/* Changes the limits of a scope that was made. -EOPNOTSUPP, -EINVAL with a sentence. -EPERM: not ours. */
+int cgroup_host_limit(struct cgroup_host *h, const char *path, const struct scope_properties *props, struct diag *d);
 /* Checks without making: -EOPNOTSUPP or -EINVAL with a sentence. */
 int cgroup_host_check(struct cgroup_host *h, const struct scope_properties *props, struct diag *d);
 /* 1: ours (marked). 0: somebody else's. -ENOENT. */
@@ -53,7 +66,7 @@ int cgroup_host_is_ours(const struct cgroup_host *h, const char *path);
 /* The directory of a recorded scope that we died over before it was marked: removed when it is empty, which it is then. */
 void cgroup_host_remove_unmarked(const struct cgroup_host *h, const char *path);
 /* Removes path everywhere, then its slices if they are ours and empty; but machine.slice stays for the next machine.
- * -EBUSY: it holds processes. */
+ * -EBUSY: it holds processes. -EAGAIN: as cgroup_remove(). */
 int cgroup_host_remove(struct cgroup_host *h, const char *path);
 /* Removes the slice everywhere, if it is ours and empty. */
 void cgroup_host_remove_slice(struct cgroup_host *h, const char *slice);

@@ -16,14 +16,14 @@
 #define uthash_nonfatal_oom(element) ((element)->oom = true)
 #include <uthash.h>
 
-#define LOOK_USEC UINT64_C(50000)     /* where nobody tells us */
-#define SAFETY_USEC UINT64_C(1000000) /* where somebody should have */
+#define LOOK_USEC UINT64_C(50000)     /* where nobody tells us that the killed are gone */
+#define SAFETY_USEC UINT64_C(1000000) /* where somebody should have, or nothing presses */
 #define WAIT_USEC UINT64_C(5000000)
 
 struct dying {
         char *path;
         int wd; /* inotify watch, -1: none */
-        bool kill, oom;
+        bool kill, again, oom;
         void (*done)(void *userdata, int error);
         void *userdata;
         uint64_t wait_until;
@@ -35,7 +35,8 @@ struct cgroup_reaper {
         int inotify_fd;
         sd_event_source *io, *timer;
         struct dying *paths, *watches;
-        bool looking; /* something here has no watch */
+        bool checking; /* something here needs the timer: it is being killed, or has no watch */
+        bool looking;  /* and the timer is in a hurry: both */
 };
 
 static uint64_t now_usec(void) {
@@ -50,6 +51,11 @@ static struct dying *find_path(struct cgroup_reaper *r, const char *path) {
 
         HASH_FIND(by_path, r->paths, path, strlen(path), x);
         return x;
+}
+
+static void tell_gone(struct cgroup_reaper *r, const char *path, int error) {
+        if (r->ops.gone)
+                r->ops.gone(r->ops.impl, path, error);
 }
 
 static void tell(struct dying *x, int error) {
@@ -78,18 +84,27 @@ static bool try_remove(struct cgroup_reaper *r, struct dying *x) {
         if (x->kill)
                 r->ops.kill(r->ops.impl, x->path);
         error = r->ops.remove(r->ops.impl, x->path);
-        if (error == -EBUSY)
+        x->again = error == -EAGAIN;
+        if (error == -EBUSY || error == -EAGAIN)
                 return false;
         if (error < 0)
                 log_warning_errno(error, "Cannot remove the control group %s, leaving it", x->path);
+        tell_gone(r, x->path, error);
         drop(r, x, error);
         return true;
 }
 
+/* What ends by itself is not waited for with impatience, and costs nothing where the kernel tells of it. */
+static void note_hurry(struct cgroup_reaper *r, const struct dying *x) {
+        r->checking |= x->kill || x->again || x->wd < 0;
+        r->looking |= x->kill && x->wd < 0;
+}
+
 static void schedule(struct cgroup_reaper *r) {
-        if (!r->paths) {
+        if (!r->paths)
+                r->checking = r->looking = false;
+        if (!r->checking) {
                 sd_event_source_set_enabled(r->timer, SD_EVENT_OFF);
-                r->looking = false;
                 return;
         }
         sd_event_source_set_time_relative(r->timer, r->looking ? LOOK_USEC : SAFETY_USEC);
@@ -100,8 +115,12 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct cgroup_reaper *r = userdata;
         struct dying *x, *next;
 
+        r->checking = r->looking = false;
         HASH_ITER (by_path, r->paths, x, next) {
-                if (!try_remove(r, x) && x->done && now_usec() >= x->wait_until)
+                if (try_remove(r, x))
+                        continue;
+                note_hurry(r, x);
+                if (x->done && now_usec() >= x->wait_until)
                         tell(x, -ETIMEDOUT);
         }
         schedule(r);
@@ -118,11 +137,11 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *us
                 struct dying *x = NULL;
 
                 HASH_FIND(by_wd, r->watches, &event->wd, sizeof(event->wd), x);
-                if (x)
-                        try_remove(r, x);
+                if (x && !try_remove(r, x))
+                        note_hurry(r, x);
                 at += (ssize_t) (sizeof(*event) + event->len);
         }
-        if (!r->paths)
+        if (!r->paths || r->checking)
                 schedule(r);
         return 0;
 }
@@ -176,19 +195,26 @@ static void watch(struct cgroup_reaper *r, struct dying *x) {
                 inotify_rm_watch(r->inotify_fd, x->wd);
                 x->wd = -1;
         }
-        r->looking = true;
 }
 
 int cgroup_reaper_add(struct cgroup_reaper *r, const char *path, bool kill) {
         struct dying *x = find_path(r, path);
+        int error;
 
-        if (x) {
-                x->kill |= kill;
+        if (x && kill && !x->kill) {
+                x->kill = true;
+                note_hurry(r, x);
+                if (!try_remove(r, x))
+                        schedule(r);
+        }
+        if (x)
+                return 0;
+        /* Mostly the leader was the last in there: then there is nobody to kill, and it need not be looked for. */
+        error = r->ops.remove(r->ops.impl, path);
+        if (error != -EBUSY && error != -EAGAIN) {
+                tell_gone(r, path, error);
                 return 0;
         }
-        /* Mostly the leader was the last in there: then there is nobody to kill, and it need not be looked for. */
-        if (r->ops.remove(r->ops.impl, path) != -EBUSY)
-                return 0;
         if (kill)
                 r->ops.kill(r->ops.impl, path);
         x = calloc(1, sizeof(*x));
@@ -205,6 +231,7 @@ int cgroup_reaper_add(struct cgroup_reaper *r, const char *path, bool kill) {
                 return -ENOMEM;
         }
         watch(r, x);
+        note_hurry(r, x);
         /* It may have become empty before the watch was there. */
         if (!try_remove(r, x))
                 schedule(r);

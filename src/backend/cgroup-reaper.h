@@ -12,11 +12,14 @@ struct cgroup_reaper; /* opaque */
 /* What the reaper needs done, by whoever knows the hierarchies. path: a cgroup as in /proc/PID/cgroup. */
 struct reaper_ops {
         void *impl;
-        /* Removes the directories of path in every hierarchy. 0 also when nothing is there. -EBUSY: not empty yet. */
+        /* Removes the directories of path in every hierarchy. 0 also when nothing is there. -EBUSY: not empty yet. -EAGAIN: call
+         * again, there is more to remove than fits into one call. */
         int (*remove)(void *impl, const char *path);
         void (*kill)(void *impl, const char *path);
         /* The file to watch with inotify(7) for emptiness, into ret. -EOPNOTSUPP: there is none, look again and again. */
         int (*events_file)(void *impl, const char *path, char *ret, size_t size);
+        /* May be NULL: path was given to cgroup_reaper_add() and is gone now, or (error) is left alone. */
+        void (*gone)(void *impl, const char *path, int error);
 };
 
 int cgroup_reaper_new(sd_event *e, const struct reaper_ops *ops, struct cgroup_reaper **ret);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "codec/proc-text.h"
+#include "core/name.h"
 #include "sys/cgroup.h"
 #include "sys/fileio.h"
 #include "sys/procfs.h"
@@ -194,7 +195,8 @@ static unsigned controllers_needed(const struct cgroup_host *h, const struct lim
 
 struct making {
         struct cgroup_host *h;
-        const char *name, *path; /* of the machine, of its cgroup */
+        const char *mark, *note; /* whose it is: cgroup_mark(), and cgroup_note() or NULL */
+        const char *path;
         const struct limit_writes *writes;
         uid_t uid;
         pid_t pid;
@@ -217,11 +219,11 @@ static int make_in(const struct making *k, int root_fd, const struct cgroup_hier
         slice = open_slice(root_fd, p.parent, v2 ? k->h->available : 0, controller == CGROUP_CPUSET);
         if (slice < 0)
                 return slice;
-        fd = make_marked(slice, p.name, k->name, controller == CGROUP_CPUSET);
+        fd = make_marked(slice, p.name, k->mark, controller == CGROUP_CPUSET);
         if (fd < 0)
                 return fd;
-        r = 0;
-        if (controller >= 0 || v2)
+        r = controller < 0 && k->note ? cgroup_note(fd, k->note) : 0;
+        if (r >= 0 && (controller >= 0 || v2))
                 r = write_limits(fd, k->writes, v2 ? -1 : controller, k->path, k->d);
         if (r >= 0 && k->uid != 0 && controller < 0)
                 r = cgroup_give_to(fd, k->uid);
@@ -323,10 +325,17 @@ static void undo(const struct making *k) {
         cgroup_host_remove(k->h, k->path);
 }
 
-int cgroup_host_create(struct cgroup_host *h, const char *name, const char *path, const struct scope_properties *props,
-                       uid_t uid, pid_t pid, struct diag *d) {
+int cgroup_host_create(struct cgroup_host *h, const struct cgroup_wanted *w, const struct scope_properties *props,
+                       struct diag *d) {
         struct limit_writes writes = { NULL, 0 };
-        struct making k = { .h = h, .name = name, .path = path, .writes = &writes, .uid = uid, .pid = pid, .d = d };
+        struct making k = { .h = h,
+                            .mark = w->mark,
+                            .note = w->note,
+                            .path = w->path,
+                            .writes = &writes,
+                            .uid = w->uid,
+                            .pid = w->pid,
+                            .d = d };
         int r;
 
         r = make_limits(h, props, &writes, d);
@@ -338,6 +347,61 @@ int cgroup_host_create(struct cgroup_host *h, const char *name, const char *path
         free(k.before);
         limit_writes_done(&writes);
         return r;
+}
+
+/* A scope has directories where its limits are. */
+int cgroup_host_join(struct cgroup_host *h, const char *path, pid_t pid) {
+        AUTO_CLOSE int fd = cgroup_host_open(h, path);
+        int r = fd < 0 ? fd : 0;
+
+        for (int c = 0; r >= 0 && c < _CGROUP_CONTROLLER_MAX; c++) {
+                const char *below = h->controller_fds[c] >= 0 ? cgroup_host_below(&h->layout.v1[c], path) : NULL;
+                AUTO_CLOSE int one = below ? cgroup_open(h->controller_fds[c], below) : -EBADF;
+
+                if (one >= 0 && is_marked(one))
+                        r = cgroup_attach(one, pid);
+        }
+        return r < 0 ? r : cgroup_attach(fd, pid);
+}
+
+static int change_limit(struct cgroup_host *h, const char *path, const struct limit_write *w, struct diag *d) {
+        bool v2 = h->layout.mode == CGROUP_V2;
+        const struct cgroup_hierarchy *hierarchy = v2 ? &h->layout.tracking : &h->layout.v1[w->controller];
+        int root_fd = v2 ? h->tracking_fd : h->controller_fds[w->controller];
+        const char *below = root_fd >= 0 ? cgroup_host_below(hierarchy, path) : NULL;
+        AUTO_CLOSE int fd = below ? cgroup_open(root_fd, below) : -ENOENT;
+
+        /* v1: its processes would have to be moved, and those that they fork meanwhile. */
+        if (fd == -ENOENT || (fd >= 0 && !is_marked(fd)))
+                return diag_set(d, -EOPNOTSUPP, w->property,
+                                "On cgroup v1 %s can be changed only where the scope began with a limit of its kind.",
+                                w->property);
+        return fd < 0 ? fd : write_limit(fd, w, path, d);
+}
+
+int cgroup_host_limit(struct cgroup_host *h, const char *path, const struct scope_properties *props, struct diag *d) {
+        struct limit_writes writes = { NULL, 0 };
+        int r = cgroup_host_is_ours(h, path);
+
+        if (r <= 0)
+                return r == 0 ? -EPERM : r;
+        r = make_limits(h, props, &writes, d);
+        for (size_t i = 0; r >= 0 && i < writes.n; i++)
+                r = change_limit(h, path, &writes.writes[i], d);
+        limit_writes_done(&writes);
+        return r;
+}
+
+int cgroup_host_scope_path(const struct cgroup_host *h, const char *slice, const char *unit, char **ret) {
+        AUTO_FREE char *below = NULL;
+        int r = slice_path(slice, &below);
+
+        if (r < 0)
+                return r;
+        if (asprintf(ret, "%s%s%s/%s", h->layout.tracking.prefix, *below ? "/" : "", below, unit) >= 0)
+                return 0;
+        *ret = NULL;
+        return -ENOMEM;
 }
 
 int cgroup_host_is_ours(const struct cgroup_host *h, const char *path) {
@@ -386,7 +450,7 @@ static int remove_in(int root_fd, const struct cgroup_hierarchy *hierarchy, cons
                 return 0;
         r = cgroup_remove(slice, p.name);
         if (r < 0)
-                return r == -EAGAIN ? -EBUSY : r;
+                return r;
         if (!streq(p.parent, "."))
                 remove_slices(root_fd, p.buf, KEPT_SLICE);
         return 0;

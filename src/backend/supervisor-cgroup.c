@@ -39,6 +39,8 @@ struct supervisor_cgroup {
         uint64_t stop_timeout_usec;
         struct stopping *stopping;
         struct adopted *adopted;
+        void (*gone)(void *userdata, const char *path);
+        void *gone_userdata;
 };
 
 /* ---- where ---- */
@@ -64,16 +66,13 @@ static int supervisor_locate(void *impl, pid_t pid, struct placement *ret) {
 static int supervisor_plan(void *impl, const char *name, const struct scope_properties *props, struct placement *ret,
                            struct diag *d) {
         struct supervisor_cgroup *s = impl;
-        const char *slice = props->slice ? props->slice : DEFAULT_SLICE, *prefix = s->host.layout.tracking.prefix;
+        const char *slice = props->slice ? props->slice : DEFAULT_SLICE;
         struct placement p = { NULL, NULL, NULL };
-        AUTO_FREE char *below = NULL;
         int r;
 
-        r = slice_path(slice, &below);
-        if (r == -EINVAL)
-                return diag_set(d, r, "Slice", "Slice must be the name of a slice, such as machine.slice.");
-        if (r >= 0)
-                r = cgroup_host_check(&s->host, props, d);
+        if (!slice_name_is_valid(slice))
+                return diag_set(d, -EINVAL, "Slice", "Slice must be the name of a slice, such as machine.slice.");
+        r = cgroup_host_check(&s->host, props, d);
         if (r < 0)
                 return r;
         if (!cgroup_host_has_tracking(&s->host)) {
@@ -83,9 +82,10 @@ static int supervisor_plan(void *impl, const char *name, const struct scope_prop
         r = machine_scope_name(name, &p.unit);
         if (r < 0)
                 return r;
-        if (asprintf(&p.cgroup, "%s%s%s/%s", prefix, *below ? "/" : "", below, p.unit) < 0) {
-                free(p.unit);
-                return -ENOMEM;
+        r = cgroup_host_scope_path(&s->host, slice, p.unit, &p.cgroup);
+        if (r < 0) {
+                placement_done(&p);
+                return r;
         }
         /* Before anything is recorded: whatever stands at a recorded path without a mark must be ours, not finished. */
         if (cgroup_host_is_ours(&s->host, p.cgroup) == 0) {
@@ -109,11 +109,12 @@ struct creation {
 
 static int create_now(struct creation *c) {
         const struct machine *m = c->machine;
+        const struct cgroup_wanted wanted = { m->cgroup, m->name, NULL, .uid = m->uid, .pid = m->leader.pid };
         struct diag d = { .line = 0 };
         int r;
 
         if (c->s->process->is_alive(c->s->process->impl, &m->leader))
-                r = cgroup_host_create(&c->s->host, m->name, m->cgroup, c->props, m->uid, m->leader.pid, &d);
+                r = cgroup_host_create(&c->s->host, &wanted, c->props, &d);
         else
                 r = -ESRCH;
         if (r < 0 && d.text[0])
@@ -140,7 +141,7 @@ static int make_room(struct creation *c) {
                 return r == 0 ? -EEXIST : r;
         if (!cgroup_reaper_is_killing(s->reaper, path)) {
                 r = cgroup_host_remove(&s->host, path);
-                return r == -EBUSY ? -EEXIST : r;
+                return r == -EBUSY || r == -EAGAIN ? -EEXIST : r;
         }
         later = malloc(sizeof(*later));
         if (!later)
@@ -302,6 +303,27 @@ static int reap_events_file(void *impl, const char *path, char *ret, size_t size
         return n > 0 && (size_t) n < size ? 0 : -ENAMETOOLONG;
 }
 
+static void reap_gone(void *impl, const char *path, int error) {
+        const struct supervisor_cgroup *s = impl;
+
+        if (s->gone)
+                s->gone(s->gone_userdata, path);
+}
+
+struct cgroup_host *supervisor_cgroup_host(struct supervisor_cgroup *s) {
+        return &s->host;
+}
+
+struct cgroup_reaper *supervisor_cgroup_reaper(struct supervisor_cgroup *s) {
+        return s->reaper;
+}
+
+void supervisor_cgroup_on_gone(struct supervisor_cgroup *s, void (*gone)(void *userdata, const char *path),
+                               void *userdata) {
+        s->gone = gone;
+        s->gone_userdata = userdata;
+}
+
 int supervisor_cgroup_new(sd_event *e, const struct supervisor_cgroup_config *config, struct supervisor_cgroup **ret) {
         AUTO(supervisor_cgroup_freep) struct supervisor_cgroup *s = calloc(1, sizeof(*s));
         struct reaper_ops ops;
@@ -315,7 +337,7 @@ int supervisor_cgroup_new(sd_event *e, const struct supervisor_cgroup_config *co
         r = cgroup_host_init(&s->host);
         if (r < 0)
                 return r;
-        ops = (struct reaper_ops){ s, reap_remove, reap_kill, reap_events_file };
+        ops = (struct reaper_ops){ s, reap_remove, reap_kill, reap_events_file, reap_gone };
         r = cgroup_reaper_new(e, &ops, &s->reaper);
         if (r >= 0)
                 r = stopping_new(e, on_late, s, &s->stopping);

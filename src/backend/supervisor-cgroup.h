@@ -5,6 +5,8 @@
 
 #include <systemd/sd-event.h>
 
+#include "backend/cgroup-host.h"
+#include "backend/cgroup-reaper.h"
 #include "backend/helper.h"
 #include "core/ports.h"
 
@@ -24,3 +26,10 @@ DEFINE_AUTO(struct supervisor_cgroup *, supervisor_cgroup_free)
 struct supervisor_port supervisor_cgroup_port(struct supervisor_cgroup *s);
 /* One sentence for the log and `muster status`: "cgroup v2 at /sys/fs/cgroup", "hybrid: ...", "no writable control group ...". */
 const char *supervisor_cgroup_describe(const struct supervisor_cgroup *s);
+
+/* For backend/scopes-cgroup.c, which makes scopes in the same hierarchies; borrowed. */
+struct cgroup_host *supervisor_cgroup_host(struct supervisor_cgroup *s);
+struct cgroup_reaper *supervisor_cgroup_reaper(struct supervisor_cgroup *s);
+/* gone(path) is told of each scope that the reaper was given and that is not there any more. */
+void supervisor_cgroup_on_gone(struct supervisor_cgroup *s, void (*gone)(void *userdata, const char *path),
+                               void *userdata);

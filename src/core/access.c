@@ -15,6 +15,7 @@ static const struct access_rule rules[_VERB_MAX] = {
         [VERB_ADDRESSES] = { .action = 0 },
         [VERB_OPEN_ROOT] = { .action = ACTION("manage-machines"), .verb = "open_root_directory" },
         [VERB_SET_LOG] = { .root_only = true },
+        [VERB_MANAGE_UNITS] = { .root_only = true },
 };
 
 const struct access_rule *access_rule(enum verb verb) {

@@ -16,6 +16,7 @@
 #include "core/machine.h"
 #include "core/scope.h"
 #include "core/uidindex.h"
+#include "core/unit.h"
 
 /* ---- processes ---- */
 struct process_port {
@@ -89,6 +90,41 @@ struct supervisor_port {
         /* May be NULL. During a done() of create() with an error: what is known about it, or NULL. -ESHUTDOWN in that done()
          * means that we end before it is known: the record stays, and the next start finds out. */
         const struct refusal *(*refusal)(void *impl);
+};
+
+/* ---- scopes without a machine (--scope-manager) ---- */
+typedef int (*cgroup_process_fn)(void *userdata, const char *cgroup, pid_t pid, const char *comm);
+
+struct scope_port {
+        void *impl;
+        /* The cgroup that create() would make, malloc'ed: known before anything is. -EOPNOTSUPP, -EEXIST with a sentence in d. */
+        int (*plan)(void *impl, const struct unit *u, const struct scope_properties *props, char **ret_cgroup,
+                    struct diag *d);
+        /* Makes u->cgroup with its limits, notes u on it, and moves those of the processes in that still live. -ESRCH: none
+         * does. When it fails nothing is left behind. */
+        int (*create)(void *impl, const struct unit *u, const struct scope_properties *props,
+                      const struct pidref *processes, size_t n, struct diag *d);
+        /* Notes u on its cgroup again. */
+        int (*save)(void *impl, const struct unit *u);
+        /* From now on units_emptied() is told, once, when its cgroup held no process any more and was removed; possibly
+         * before this returns. -ENOMEM. */
+        int (*watch)(void *impl, const struct unit *u);
+        /* Changes the limits of a cgroup that create() here or of the supervisor port has made. -EOPNOTSUPP, -EINVAL with a
+         * sentence in d. */
+        int (*limit)(void *impl, const char *cgroup, const struct scope_properties *props, struct diag *d);
+        /* Signals everything in and below the cgroup: the count, or -errno. */
+        int (*signal)(void *impl, const char *cgroup, int sig);
+        /* Kills everything in it until it is empty. Needs watch(). */
+        void (*kill)(void *impl, const struct unit *u);
+        /* units_late() is told in usec from now, until disarm(). u must stay at its address. */
+        int (*arm)(void *impl, struct unit *u, uint64_t usec);
+        void (*disarm)(void *impl, struct unit *u);
+        /* Calls found() with each process in and below the cgroup, until it returns non-zero, which is returned. */
+        int (*processes)(void *impl, const char *cgroup, cgroup_process_fn found, void *userdata);
+        /* Calls found() with each scope that carries a note (consumed). */
+        int (*load)(void *impl, void (*found)(void *userdata, struct unit *u), void *userdata);
+        /* Where the host's tree begins in the tracking hierarchy: "" is the top. */
+        const char *(*root)(void *impl);
 };
 
 /* ---- records that outlive us ---- */

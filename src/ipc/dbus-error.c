@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #define DBUS_ERROR(name) "org.freedesktop.DBus.Error." name
+#define SYSTEMD_ERROR(name) "org.freedesktop.systemd1." name
 #define MACHINE_ERROR(name) "org.freedesktop.machine1." name
 
 static const char *const names[_FAULT_MAX] = {
@@ -26,7 +27,12 @@ static const char *const names[_FAULT_MAX] = {
         [FAULT_INTERACTIVE_AUTH] = DBUS_ERROR("InteractiveAuthorizationRequired"),
         [FAULT_LIMIT] = DBUS_ERROR("LimitsExceeded"),
         [FAULT_NO_SUCH_PROCESS] = DBUS_ERROR("UnixProcessIdUnknown"),
-        [FAULT_SCOPE_REFUSED] = "org.freedesktop.systemd1.JobFailed",
+        [FAULT_NO_SUCH_UNIT] = SYSTEMD_ERROR("NoSuchUnit"),
+        [FAULT_NO_UNIT_FOR_PID] = SYSTEMD_ERROR("NoUnitForPID"),
+        [FAULT_UNIT_EXISTS] = SYSTEMD_ERROR("UnitExists"),
+        [FAULT_UNIT_NOT_RUNNING] = SYSTEMD_ERROR("ScopeNotRunning"),
+        [FAULT_NOT_REFERENCED] = SYSTEMD_ERROR("NotReferenced"),
+        [FAULT_SCOPE_REFUSED] = SYSTEMD_ERROR("JobFailed"),
 };
 
 const char *dbus_fault_name(enum fault_kind kind) {

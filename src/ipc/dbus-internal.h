@@ -21,6 +21,7 @@
 /* The prefix, '/', and at most three bytes for each byte of a name. */
 #define MACHINE_PATH_SIZE (sizeof(MACHINE_PREFIX) + 1 + 3 * 64 + 1)
 
+struct systemd1;
 struct callers; /* dbus-caller.c: who is behind a unique name */
 struct dbus_call;
 
@@ -38,8 +39,9 @@ struct dbus {
         struct service *service;
         const struct log_control *log_control;
         struct callers *callers;
-        struct dbus_call *calls; /* waiting for an answer */
-        char **unannounced;      /* machines that went away before we had our name */
+        struct systemd1 *systemd1; /* the scope manager's door; NULL: there is none */
+        struct dbus_call *calls;   /* waiting for an answer */
+        char **unannounced;        /* machines that went away before we had our name */
         void (*settled)(void *userdata);
         void *userdata;
         struct found found;
@@ -112,6 +114,14 @@ int dbus_register(struct dbus *d, sd_bus_message *m, enum registration_form form
 /* dbus-scope.c: reads a(sv), the last argument of m. What is unknown or of the wrong type is refused by name; with `passes`
  * all is let through, and *ret keeps m for whoever it goes to. *ret is zeroed before, and the caller's also on failure. */
 int dbus_read_scope(sd_bus_message *m, bool passes, struct scope_properties *ret, sd_bus_error *error);
+/* The same, never passing; but property(name, contents) is asked first, with m at the variant: 1: it has read it, 0: it
+ * leaves it. */
+struct scope_hook {
+        int (*property)(void *userdata, sd_bus_message *m, const char *name, const char *contents, sd_bus_error *error);
+        void *userdata;
+};
+int dbus_read_scope_with(sd_bus_message *m, const struct scope_hook *hook, struct scope_properties *ret,
+                         sd_bus_error *error);
 
 /* dbus-self.c: .../machine/self, which needs to know who calls before there is an object. */
 int dbus_self_filter(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -140,12 +140,20 @@ static int read_value(sd_bus_message *m, const struct scope_property *p, const c
         }
 }
 
-static int read_property(sd_bus_message *m, struct scope_properties *ret, sd_bus_error *error) {
+static int read_property(sd_bus_message *m, const struct scope_hook *hook, struct scope_properties *ret,
+                         sd_bus_error *error) {
         const struct scope_property *p;
         const char *name, *contents;
         int r;
 
         r = sd_bus_message_read_basic(m, 's', &name);
+        if (r >= 0 && hook) {
+                r = sd_bus_message_peek_type(m, NULL, &contents);
+                if (r >= 0)
+                        r = hook->property(hook->userdata, m, name, strempty(contents), error);
+                if (r > 0)
+                        return 0;
+        }
         if (r < 0)
                 return r;
         p = scope_property_find(name);
@@ -204,13 +212,10 @@ static void unref_message(void *raw) {
         sd_bus_message_unref(raw);
 }
 
-int dbus_read_scope(sd_bus_message *m, bool passes, struct scope_properties *ret, sd_bus_error *error) {
+static int read_list(sd_bus_message *m, bool passes, const struct scope_hook *hook, struct scope_properties *ret,
+                     sd_bus_error *error) {
         int r;
 
-        if (passes) {
-                ret->raw = sd_bus_message_ref(m); /* the list is its last argument */
-                ret->raw_free = unref_message;
-        }
         r = sd_bus_message_enter_container(m, 'a', "(sv)");
         if (r < 0)
                 return r;
@@ -221,11 +226,24 @@ int dbus_read_scope(sd_bus_message *m, bool passes, struct scope_properties *ret
                 if (n >= PROPERTIES_MAX)
                         return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
                                                 "There are too many scope properties.");
-                r = passes ? pass_property(m, ret, error) : read_property(m, ret, error);
+                r = passes ? pass_property(m, ret, error) : read_property(m, hook, ret, error);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
                 if (r < 0)
                         return r;
         }
         return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int dbus_read_scope(sd_bus_message *m, bool passes, struct scope_properties *ret, sd_bus_error *error) {
+        if (passes) {
+                ret->raw = sd_bus_message_ref(m); /* the list is its last argument */
+                ret->raw_free = unref_message;
+        }
+        return read_list(m, passes, NULL, ret, error);
+}
+
+int dbus_read_scope_with(sd_bus_message *m, const struct scope_hook *hook, struct scope_properties *ret,
+                         sd_bus_error *error) {
+        return read_list(m, false, hook, ret, error);
 }

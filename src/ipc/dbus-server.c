@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "ipc/dbus-internal.h"
+#include "ipc/dbus-systemd1.h"
 
 #define BUS_NAME "org.freedesktop.machine1"
 #define DEFAULT_ADDRESS "unix:path=/run/dbus/system_bus_socket"
@@ -30,6 +31,7 @@ static void dbus_disconnect(struct dbus *d) {
         while (d->calls)
                 dbus_call_free(d->calls);
         d->ready = d->lost = false;
+        systemd1_disconnected(d->systemd1);
         callers_free(d->callers); /* unique names mean nothing on the next bus */
         d->callers = NULL;
         if (d->bus) {
@@ -135,8 +137,12 @@ static int on_name_acquired(sd_bus_message *m, void *userdata, sd_bus_error *err
         struct dbus *d = userdata;
         const char *name = NULL;
 
-        if (sd_bus_message_read(m, "s", &name) >= 0 && streq(name, BUS_NAME) && !d->ready)
+        if (sd_bus_message_read(m, "s", &name) < 0)
+                return 0;
+        if (streq(name, BUS_NAME) && !d->ready)
                 on_ready(d);
+        else if (streq(name, SYSTEMD1_NAME))
+                systemd1_acquired(d->systemd1);
         return 0;
 }
 
@@ -178,6 +184,8 @@ static int export_objects(struct dbus *d) {
         if (r >= 0)
                 r = sd_bus_add_node_enumerator(bus, NULL, MACHINE_PREFIX, dbus_machine_enumerate, d);
         if (r >= 0)
+                r = systemd1_export(d->systemd1, bus);
+        if (r >= 0)
                 r = sd_bus_add_object_vtable(bus, NULL, LOG_CONTROL_PATH, LOG_CONTROL_INTERFACE, log_control_vtable, d);
         return r;
 }
@@ -190,6 +198,8 @@ static int follow_bus(struct dbus *d) {
         if (r >= 0)
                 r = sd_bus_match_signal_async(d->bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus",
                                               "org.freedesktop.DBus", "NameAcquired", on_name_acquired, NULL, d);
+        if (r >= 0) /* first: who sees machine1 may rely on it */
+                r = systemd1_request_name(d->systemd1, d->bus);
         if (r >= 0)
                 r = sd_bus_request_name_async(d->bus, NULL, BUS_NAME, SD_BUS_NAME_QUEUE, on_name_requested, d);
         return r;
@@ -238,6 +248,11 @@ int dbus_new(sd_event *e, struct service *s, const struct dbus_config *config, s
         d->settled = config->settled;
         d->userdata = config->userdata;
         d->found.d = d;
+        if (config->units) {
+                r = systemd1_new(d, config->units, &d->systemd1);
+                if (r < 0)
+                        return r;
+        }
         r = sd_event_add_time(e, &d->retry, CLOCK_MONOTONIC, 0, 0, on_retry, d);
         if (r < 0)
                 return r;
@@ -251,6 +266,7 @@ void dbus_free(struct dbus *d) {
         if (d->bus && d->ready)
                 sd_bus_flush(d->bus); /* answers already written; the daemon is on its way out */
         dbus_disconnect(d);
+        systemd1_free(d->systemd1);
         sd_event_source_disable_unref(d->retry);
         sd_event_unref(d->event);
         strv_free(d->unannounced);

@@ -5,7 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "ipc/log-control.h"
-#include "service/service.h"
+#include "service/units.h"
 
 struct dbus; /* opaque */
 typedef struct sd_bus sd_bus;
@@ -13,6 +13,7 @@ typedef struct sd_bus sd_bus;
 struct dbus_config {
         const char *address;                   /* D-Bus address; NULL: $DBUS_SYSTEM_BUS_ADDRESS, else the system bus */
         const struct log_control *log_control; /* borrowed */
+        struct units *units;                   /* borrowed; own org.freedesktop.systemd1 for them; NULL: do not */
         /* Runs once: the name is ours, or it is known that it will take a while (no bus, name taken). */
         void (*settled)(void *userdata);
         void *userdata;

@@ -24,6 +24,7 @@
 #include "backend/auth-polkit.h"
 #include "backend/helper.h"
 #include "backend/process.h"
+#include "backend/scopes-cgroup.h"
 #include "backend/store-files.h"
 #include "backend/supervisor-cgroup.h"
 #include "backend/supervisor-systemd.h"
@@ -46,6 +47,8 @@ struct daemon {
         struct store_files *store;
         struct auth_polkit *auth;
         struct service *service;
+        struct scopes_cgroup *scopes; /* --scope-manager */
+        struct units *units;          /* likewise */
         struct varlink_server *varlink;
         struct dbus *dbus;
 };
@@ -73,6 +76,18 @@ static void on_leader_exit(void *userdata, struct machine *m) {
         struct daemon *d = userdata;
 
         service_leader_exited(d->service, m);
+}
+
+static void on_emptied(void *userdata, const char *cgroup) {
+        struct daemon *d = userdata;
+
+        units_emptied(d->units, cgroup);
+}
+
+static void on_late(void *userdata, struct unit *u) {
+        struct daemon *d = userdata;
+
+        units_late(d->units, u);
 }
 
 static sd_bus *get_bus(void *userdata) {
@@ -187,9 +202,38 @@ static int make_service(struct daemon *d) {
         return r < 0 ? r : service_new(&ports, seed, &host, &d->service);
 }
 
+/* Only now, for the service tells it of machines; its scopes are found when those of the machines are. */
+static int make_scope_manager(struct daemon *d) {
+        struct scopes_cgroup_config config = {
+                .supervisor = d->cgroup,
+                .process = &d->process_port,
+                .emptied = on_emptied,
+                .late = on_late,
+                .userdata = d,
+        };
+        struct scope_port port;
+        int r;
+
+        if (!d->options.scope_manager)
+                return 0;
+        if (!d->cgroup)
+                return log_error_errno(-EINVAL,
+                                       "--scope-manager cannot be used: systemd manages the scopes of this host");
+        r = scopes_cgroup_new(d->event, &config, &d->scopes);
+        if (r < 0)
+                return r;
+        port = scopes_cgroup_port(d->scopes);
+        return units_new(d->service, &port, d->options.stop_timeout_usec, &d->units);
+}
+
 static int open_doors(struct daemon *d) {
         struct varlink_config varlink = { .run = d->options.run, .log_control = log_sink_control() };
-        struct dbus_config dbus = { .log_control = log_sink_control(), .settled = on_settled, .userdata = d };
+        struct dbus_config dbus = {
+                .log_control = log_sink_control(),
+                .units = d->units,
+                .settled = on_settled,
+                .userdata = d,
+        };
         struct notify_port listener;
         int r;
 
@@ -210,6 +254,8 @@ static int open_doors(struct daemon *d) {
         r = service_recover(d->service);
         if (r < 0)
                 log_warning_errno(r, "Cannot read the records of earlier machines");
+        if (d->units)
+                units_recover(d->units);
         if (!d->options.bus)
                 on_settled(d);
         return 0;
@@ -223,6 +269,8 @@ static int run(struct daemon *d) {
                 r = make_backends(d);
         if (r >= 0)
                 r = make_service(d);
+        if (r >= 0)
+                r = make_scope_manager(d);
         if (r >= 0)
                 r = open_doors(d);
         if (r < 0)
@@ -239,6 +287,8 @@ static void done(struct daemon *d) {
         helper_free(d->helper); /* answers what is still open, so before those who asked */
         auth_polkit_free(d->auth);
         supervisor_systemd_free(d->systemd); /* likewise */
+        units_free(d->units);
+        scopes_cgroup_free(d->scopes);
         service_free(d->service);
         supervisor_cgroup_free(d->cgroup);
         store_files_free(d->store);

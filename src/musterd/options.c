@@ -17,6 +17,8 @@ static const char help_text[] =
         "The registry of this host's machines (containers and virtual machines), on D-Bus and Varlink.\n"
         "\n"
         "  --backend=BACKEND        who makes scopes: systemd, cgroup (we do), or auto: systemd where it is PID 1\n"
+        "  --scope-manager          without systemd: also serve what clients of org.freedesktop.systemd1 need for "
+        "scopes\n"
         "  --bus=auto|no            use the D-Bus system bus when there is one (auto), or never (no)\n"
         "  --run=DIR                run-time directory instead of /run, for tests\n"
         "  --helper=PATH            the muster-helper program to use\n"
@@ -31,6 +33,7 @@ static const char help_text[] =
 
 enum {
         OPT_BACKEND = 256,
+        OPT_SCOPE_MANAGER,
         OPT_BUS,
         OPT_RUN,
         OPT_HELPER,
@@ -43,6 +46,7 @@ enum {
 
 static const struct option long_options[] = {
         { "backend", required_argument, NULL, OPT_BACKEND },
+        { "scope-manager", no_argument, NULL, OPT_SCOPE_MANAGER },
         { "bus", required_argument, NULL, OPT_BUS },
         { "run", required_argument, NULL, OPT_RUN },
         { "helper", required_argument, NULL, OPT_HELPER },
@@ -57,6 +61,11 @@ static const struct option long_options[] = {
 
 static int wrong(const char *option, const char *value, const char *right) {
         fprintf(stderr, "musterd: --%s=%s: must be %s.\n", option, value, right);
+        return -EINVAL;
+}
+
+static int conflict(const char *reason) {
+        fprintf(stderr, "musterd: --scope-manager cannot be used: %s.\n", reason);
         return -EINVAL;
 }
 
@@ -88,6 +97,9 @@ static int set_option(int c, const char *value, struct options *o) {
         switch (c) {
         case OPT_BACKEND:
                 return set_backend(value, o);
+        case OPT_SCOPE_MANAGER:
+                o->scope_manager = true;
+                return 0;
         case OPT_BUS:
                 if (!streq(value, "auto") && !streq(value, "no"))
                         return wrong("bus", value, "auto or no");
@@ -143,5 +155,9 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 fprintf(stderr, "musterd: '%s' is one argument too many: musterd takes only options.\n", argv[optind]);
                 return -EINVAL;
         }
+        if (ret->scope_manager && ret->backend == BACKEND_SYSTEMD)
+                return conflict("systemd manages the scopes with --backend=systemd");
+        if (ret->scope_manager && !ret->bus)
+                return conflict("its clients come by the D-Bus bus, which --bus=no rules out");
         return 0;
 }

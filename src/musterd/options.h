@@ -9,6 +9,7 @@ enum backend { BACKEND_AUTO, BACKEND_SYSTEMD, BACKEND_CGROUP, _BACKEND_MAX };
 
 struct options {
         enum backend backend;
+        bool scope_manager;         /* own org.freedesktop.systemd1, too */
         bool bus;                   /* use a D-Bus system bus when there is one */
         const char *run;            /* run-time directory */
         const char *helper;         /* path of muster-helper */

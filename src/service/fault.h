@@ -25,7 +25,12 @@ enum fault_kind {
         FAULT_INTERACTIVE_AUTH,
         FAULT_LIMIT,           /* too many of something */
         FAULT_NO_SUCH_PROCESS, /* the leader does not exist; field names the parameter */
-        FAULT_SCOPE_REFUSED,   /* the service manager made no scope: error, and peer_error if it gave a name */
+        FAULT_NO_SUCH_UNIT,    /* the scope manager knows no such scope */
+        FAULT_NO_UNIT_FOR_PID,
+        FAULT_UNIT_EXISTS,
+        FAULT_UNIT_NOT_RUNNING, /* it cannot be abandoned any more */
+        FAULT_NOT_REFERENCED,   /* the scope was not started with AddRef, or was given back */
+        FAULT_SCOPE_REFUSED,    /* the service manager made no scope: error, and peer_error if it gave a name */
         _FAULT_MAX,
 };
 

@@ -2,6 +2,7 @@
 #include "sys/cgroup-signal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -125,4 +126,53 @@ int cgroup_signal(int fd, int sig) {
         int r = signal_tree(&w);
 
         return r < 0 ? r : w.count;
+}
+
+/* ---- listing ---- */
+
+struct process_walk {
+        int fd, depth;
+        const char *path;
+        int (*found)(void *userdata, const char *path, pid_t pid);
+        void *userdata;
+};
+
+static int list_child(void *userdata, const char *name);
+
+static int list_tree(struct process_walk *w) {
+        struct pid_list list = { NULL, 0 };
+        int r = read_pids(w->fd, &list);
+
+        if (r == -EOPNOTSUPP || r == -ENODEV || r == -ENOENT) /* as in signal_here() */
+                r = 0;
+        for (size_t i = 0; r == 0 && i < list.n; i++)
+                r = w->found(w->userdata, w->path, list.pids[i]);
+        free(list.pids);
+        if (r != 0 || w->depth >= CGROUP_DEPTH_MAX)
+                return r;
+        return cgroup_list(w->fd, list_child, w);
+}
+
+static int list_child(void *userdata, const char *name) {
+        struct process_walk *parent = userdata, w = *parent;
+        AUTO_CLOSE int fd = cgroup_open(parent->fd, name);
+        AUTO_FREE char *path = NULL;
+
+        if (fd < 0)
+                return fd == -ENOENT ? 0 : fd;
+        if (asprintf(&path, "%s/%s", parent->path, name) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        w.fd = fd;
+        w.path = path;
+        w.depth++;
+        return list_tree(&w);
+}
+
+int cgroup_each_process(int fd, const char *path, int (*found)(void *userdata, const char *path, pid_t pid),
+                        void *userdata) {
+        struct process_walk w = { .fd = fd, .path = path, .found = found, .userdata = userdata };
+
+        return list_tree(&w);
 }

@@ -26,7 +26,8 @@
 #define LIST_MAX 65536
 #define V1_UNLIMITED (INT64_C(1) << 62) /* v1 says "no limit" with the largest number that it knows, rounded to pages */
 
-static const char *const marks[] = { "trusted.muster.scope", "user.muster.scope" };
+static const char *const marks[2] = { "trusted.muster.scope", "user.muster.scope" };
+static const char *const notes[2] = { "trusted.muster.unit", "user.muster.unit" };
 
 int cgroup_open(int dir_fd, const char *path) {
         struct open_how how = { .flags = DIRECTORY_FLAGS,
@@ -228,9 +229,9 @@ int cgroup_give_to(int fd, uid_t uid) {
 
 /* ---- marks ---- */
 
-int cgroup_mark(int fd, const char *text) {
-        for (size_t i = 0; i < ELEMENTS(marks); i++) {
-                if (fsetxattr(fd, marks[i], text, strlen(text), 0) >= 0)
+static int set_attribute(int fd, const char *const names[static 2], const char *text) {
+        for (size_t i = 0; i < 2; i++) {
+                if (fsetxattr(fd, names[i], text, strlen(text), 0) >= 0)
                         return 0;
                 if (errno != EPERM && errno != EOPNOTSUPP)
                         break;
@@ -238,9 +239,10 @@ int cgroup_mark(int fd, const char *text) {
         return -errno;
 }
 
-int cgroup_marked(int fd, char ret[static CGROUP_MARK_MAX + 1]) {
-        for (size_t i = 0; i < ELEMENTS(marks); i++) {
-                ssize_t n = fgetxattr(fd, marks[i], ret, CGROUP_MARK_MAX);
+/* ret: max + 1 bytes. The size; 0: there is none. */
+static size_t get_attribute(int fd, const char *const names[static 2], char *ret, size_t max) {
+        for (size_t i = 0; i < 2; i++) {
+                ssize_t n = fgetxattr(fd, names[i], ret, max);
 
                 /* Whoever owns a delegated cgroup may set user attributes on it: that is no mark of ours. */
                 if (n > 0 && i > 0) {
@@ -251,10 +253,26 @@ int cgroup_marked(int fd, char ret[static CGROUP_MARK_MAX + 1]) {
                 }
                 if (n > 0 && !memchr(ret, '\0', (size_t) n)) {
                         ret[n] = '\0';
-                        return 1;
+                        return (size_t) n;
                 }
         }
         return 0;
+}
+
+int cgroup_mark(int fd, const char *text) {
+        return set_attribute(fd, marks, text);
+}
+
+int cgroup_marked(int fd, char ret[static CGROUP_MARK_MAX + 1]) {
+        return get_attribute(fd, marks, ret, CGROUP_MARK_MAX) > 0;
+}
+
+int cgroup_note(int fd, const char *text) {
+        return set_attribute(fd, notes, text);
+}
+
+size_t cgroup_noted(int fd, char ret[static CGROUP_NOTE_MAX + 1]) {
+        return get_attribute(fd, notes, ret, CGROUP_NOTE_MAX);
 }
 
 /* ---- walking and removing ---- */

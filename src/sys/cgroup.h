@@ -39,10 +39,17 @@ int cgroup_give_to(int fd, uid_t uid);
 /* Marks a directory as made by us, as extended attribute trusted.muster.scope, or user.muster.scope where we may not set
  * that. text: the machine name, or CGROUP_MARK_SLICE. */
 #define CGROUP_MARK_SLICE "/"
+#define CGROUP_MARK_UNIT "*" /* a scope without a machine: cgroup_note() says more */
 #define CGROUP_MARK_MAX 64
 int cgroup_mark(int fd, const char *text);
 /* 1 and the text (NUL-terminated), or 0: not marked. */
 int cgroup_marked(int fd, char ret[static CGROUP_MARK_MAX + 1]);
+
+/* A text beside the mark, as trusted.muster.unit or user.muster.unit: gone when the directory is. */
+#define CGROUP_NOTE_MAX 4096
+int cgroup_note(int fd, const char *text);
+/* Its size and the text (NUL-terminated), or 0: there is none. */
+size_t cgroup_noted(int fd, char ret[static CGROUP_NOTE_MAX + 1]);
 
 /* Removes dir_fd/name and everything below, bottom-up. dir_fd may hold the whole rest of the path in name. 0 also when it
  * was not there. -EBUSY: processes live in it. -EAGAIN: many directories were removed, more are left: call again. */
