@@ -28,8 +28,10 @@ static int add_process(struct reading *x, pid_t pid, int fd, sd_bus_error *error
                 return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
                                          "A scope begins with at most %d processes.", UNIT_PROCESSES_MAX);
         r = process->open(process->impl, pid, fd, &p);
-        if (r == -ESRCH)
-                return 0; /* the others may live; when none does the service says so */
+        if (r == -ESRCH) { /* the others may live */
+                w->dead = true;
+                return 0;
+        }
         if (r < 0)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                         "Scope property PIDFDs must hold descriptors of processes.");

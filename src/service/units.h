@@ -60,6 +60,7 @@ struct unit_start {
         struct scope_properties scope; /* slice and description are in the unit */
         struct pidref *processes;      /* owned, with their pidfds */
         size_t n_processes;
+        bool dead;                     /* a process was given that lives no more */
 };
 void unit_start_done(struct units *x, struct unit_start *w);
 
