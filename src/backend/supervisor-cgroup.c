@@ -14,7 +14,9 @@
 #include "backend/stopping.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "codec/proc-text.h"
 #include "core/name.h"
+#include "sys/procfs.h"
 
 #define uthash_fatal(msg) abort() /* not reached: HASH_NONFATAL_OOM */
 #define HASH_NONFATAL_OOM 1
@@ -61,6 +63,26 @@ static int supervisor_locate(void *impl, pid_t pid, struct placement *ret) {
         }
         *ret = p;
         return 0;
+}
+
+static int supervisor_locate_limits(void *impl, pid_t pid, char **ret_unit) {
+        const struct supervisor_cgroup *s = impl;
+        AUTO_FREE char *text = NULL;
+        size_t size = 0;
+        int r;
+
+        r = proc_read(pid, "cgroup", &text, &size);
+        if (r < 0)
+                return r;
+        for (int c = 0; c < _CGROUP_CONTROLLER_MAX; c++) {
+                const char *name = cgroup_controller_to_string((enum cgroup_controller) c);
+                AUTO_FREE char *path = NULL, *subgroup = NULL;
+
+                if (s->host.controller_fds[c] >= 0 && proc_cgroup_decode(text, size, name, &path) >= 0 &&
+                    cgroup_path_to_unit(path, strempty(s->host.layout.v1[c].prefix), ret_unit, &subgroup) >= 0)
+                        return 0;
+        }
+        return -ENXIO;
 }
 
 static int supervisor_plan(void *impl, const char *name, const struct scope_properties *props, struct placement *ret,
@@ -361,6 +383,7 @@ struct supervisor_port supervisor_cgroup_port(struct supervisor_cgroup *s) {
         return (struct supervisor_port){
                 .impl = s,
                 .locate = supervisor_locate,
+                .locate_limits = supervisor_locate_limits,
                 .plan = supervisor_plan,
                 .create = supervisor_create,
                 .kill_all = supervisor_kill_all,

@@ -90,6 +90,9 @@ struct supervisor_port {
         /* May be NULL. During a done() of create() with an error: what is known about it, or NULL. -ESHUTDOWN in that done()
          * means that we end before it is known: the record stays, and the next start finds out. */
         const struct refusal *(*refusal)(void *impl);
+        /* May be NULL. The unit (malloc'ed) of a process for which locate() has none: on cgroup v1 one may be in a scope in the
+         * hierarchies of its limits only. -ENXIO. */
+        int (*locate_limits)(void *impl, pid_t pid, char **ret_unit);
 };
 
 /* ---- scopes without a machine (--scope-manager) ---- */

@@ -21,6 +21,8 @@ static struct machine *find_in_unit(struct service *s, pid_t pid) {
 
         if (s->ports.supervisor.locate(s->ports.supervisor.impl, pid, &p) < 0)
                 return NULL;
+        if (!p.unit && s->ports.supervisor.locate_limits)
+                s->ports.supervisor.locate_limits(s->ports.supervisor.impl, pid, &p.unit);
         if (p.unit)
                 m = registry_find_unit(s->registry, p.unit);
         placement_done(&p);

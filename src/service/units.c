@@ -287,7 +287,8 @@ static int check_start(struct units *x, const struct unit_start *w, struct fault
         if (unit_check(w->unit, &d) < 0)
                 return fault_set_argument(f, "properties", "%s", d.text);
         if (w->n_processes == 0 && w->dead)
-                return fault_set(f, FAULT_NO_SUCH_PROCESS, "None of the processes for %s lives any more.", w->unit->name);
+                return fault_set(f, FAULT_NO_SUCH_PROCESS, "None of the processes for %s lives any more.",
+                                 w->unit->name);
         if (w->n_processes == 0)
                 return fault_set_argument(f, "properties", "A scope needs processes: PIDs or PIDFDs.");
         for (size_t i = 0; i < w->n_processes; i++)

@@ -240,7 +240,7 @@ def test_refusals(scope_manager, processes):
 def test_only_root_may(scope_manager, processes):
     leader = processes.sleeper()
     start("mine.scope", [leader])
-    user = {"preexec_fn": world.drop_privileges(12345)}
+    user = {"preexec_fn": world.drop_privileges(65534)}
     subprocess.run(["dbus-send", f"--bus={world.BUS_ADDRESS}", "--print-reply", f"--dest={SYSTEMD[0]}", SYSTEMD[1],
                     f"{SYSTEMD[2]}.GetUnit", "string:mine.scope"], check=True, stdout=subprocess.DEVNULL, **user)
     for method, arguments in (("StopUnit", ["string:mine.scope", "string:fail"]), ("AbandonScope", ["string:mine.scope"]),
@@ -394,3 +394,129 @@ def test_nspawn_262_and_kill_9_of_musterd(scope_manager, nspawn, build):
     process.wait(60)
     gone("box.scope")
     assert not machine("box")
+
+
+# ---- libvirt ----
+# It wants machine1 to be activatable and systemd1 to be owned, and a control group hierarchy with controllers: that is v1 here.
+
+# In mounts of its own: no configuration, state or users of this host, and of the control groups only what the sandbox shows,
+# for libvirt takes every line of the mount table at its word.
+LIBVIRTD = """
+set -e
+for f in passwd group; do
+    { cat /etc/$f; cat $1/$f; } >$1/$f.all
+    mount --bind $1/$f.all /etc/$f
+done
+for d in /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
+    mkdir -p $d
+    mount -t tmpfs none $d
+done
+cp $1/*.conf /etc/libvirt/
+mkdir $1/cgroup
+mount --rbind /sys/fs/cgroup $1/cgroup
+while mountpoint -q /sys; do umount -R -l /sys; done
+mount -t sysfs none /sys
+mount --rbind $1/cgroup /sys/fs/cgroup
+umount -R -l $1/cgroup
+exec libvirtd
+"""
+LIBVIRT_FILES = {
+    "libvirtd.conf": 'unix_sock_dir="/run/libvirt"\nauth_unix_rw="none"\nauth_unix_ro="none"\n',
+    "qemu.conf": 'stdio_handler="file"\nsecurity_driver="none"\nuser="root"\ngroup="root"\nnamespaces=[]\nremember_owner=0\n',
+    "lxc.conf": 'security_driver="none"\n',
+    "passwd": "libvirt-qemu:x:64055:64055::/:/bin/false\n",
+    "group": "libvirt-qemu:x:64055:\nkvm:x:64056:\n",
+}
+LXC = """<domain type='lxc'><name>box</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+<os><type>exe</type><init>/sbin/init</init></os><devices><filesystem type='mount'><source dir='{root}'/><target dir='/'/>
+</filesystem><console type='pty'/></devices></domain>"""
+QEMU = """<domain type='qemu'><name>a guest</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type></os><devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>"""
+
+
+@pytest.fixture
+def activatable(scope_manager, build):
+    """The activation file that is installed, for this bus."""
+    source = pathlib.Path(__file__).resolve().parents[2] / "data/dbus/org.freedesktop.machine1.service.in"
+    file = world.SERVICES / "org.freedesktop.machine1.service"
+    reload = ("call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
+    file.write_text(source.read_text().replace("@sbindir@", str(build)))
+    busctl(*reload)
+    yield
+    file.unlink()
+    busctl(*reload)
+
+
+@pytest.fixture
+def libvirt(activatable, tmp_path):
+    for program in ("/usr/sbin/libvirtd", "/usr/bin/virsh", "/usr/bin/qemu-system-x86_64", "/usr/lib/libvirt/libvirt_lxc"):
+        if not os.path.exists(program):
+            pytest.skip(f"{program} is not installed")
+    folder = tmp_path / "libvirt"
+    folder.mkdir()
+    for name, text in LIBVIRT_FILES.items():
+        (folder / name).write_text(text)
+    log = open(folder / "log", "w+")
+    daemon = subprocess.Popen(["unshare", "-m", "sh", "-c", LIBVIRTD, "sh", str(folder)], stderr=log, stdout=log,
+                              env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=world.BUS_ADDRESS))
+    socket = pathlib.Path("/run/libvirt/libvirt-sock")
+    wait_until(lambda: socket.exists() or daemon.poll() is not None, "libvirtd to listen", 60)
+    assert daemon.poll() is None, (folder / "log").read_text()
+
+    def virsh(uri, *arguments):
+        result = subprocess.run(["virsh", "-c", f"{uri}:///system", *arguments], capture_output=True, text=True, timeout=90)
+        assert result.returncode == 0, result.stderr + (folder / "log").read_text()[-3000:]
+        return result.stdout
+    yield virsh
+    daemon.terminate()
+    daemon.wait(30)
+    log.close()
+
+
+def machines():
+    with world.Varlink() as v:
+        return [m for m in v.list() if m["class"] != "host"]
+
+
+@pytest.mark.modes("v1")
+@pytest.mark.parametrize("end", ["destroy", "poweroff", "kill -9"])
+def test_libvirt_lxc(scope_manager, libvirt, container, build, tmp_path, end):
+    (tmp_path / "box.xml").write_text(LXC.format(root=container))
+    libvirt("lxc", "create", str(tmp_path / "box.xml"))
+    box, = machines()
+    leader = box["leader"]["pid"]
+    assert (box["class"], box["service"]) == ("container", "libvirt-lxc") and box["name"].endswith("-box")
+    assert box["unit"] == "machine-" + box["name"].replace("-", "\\x2d") + ".scope"
+    wait_until(lambda: world.comm(leader) == "init", "the container to boot", 60)
+    assert subprocess.run(["ps", "-o", "machine=", "-p", str(leader)], capture_output=True,
+                          text=True).stdout == box["name"] + "\n"
+    if end == "destroy":
+        libvirt("lxc", "destroy", "box")
+    elif end == "poweroff":
+        muster(build, "poweroff", box["name"])
+    else:
+        os.kill(leader, signal.SIGKILL)
+    wait_until(lambda: not machines(), "the machine to go", 30)
+    wait_until(lambda: "box" not in libvirt("lxc", "list"), "libvirt to notice", 30)
+
+
+@pytest.mark.modes("v1")
+@pytest.mark.parametrize("end", ["destroy", "kill -9", "muster terminate"])
+def test_libvirt_qemu(scope_manager, libvirt, build, tmp_path, end):
+    (tmp_path / "guest.xml").write_text(QEMU)
+    libvirt("qemu", "create", "--paused", str(tmp_path / "guest.xml"))
+    guest, = machines()
+    leader = guest["leader"]["pid"]
+    assert (guest["class"], guest["service"], guest["name"]) == ("vm", "libvirt-qemu", "qemu-1-aguest")
+    assert guest["unit"] == "machine-qemu\\x2d1\\x2daguest.scope"
+    assert world.comm(leader).startswith("qemu-system")
+    uuid = libvirt("qemu", "domuuid", "a guest").strip()
+    assert guest["id"].replace("-", "") == uuid.replace("-", "")
+    if end == "destroy":
+        libvirt("qemu", "destroy", "a guest")
+    elif end == "kill -9":
+        os.kill(leader, signal.SIGKILL)
+    else:
+        muster(build, "terminate", guest["name"])
+    wait_until(lambda: not machines(), "the machine to go", 30)
+    wait_until(lambda: "guest" not in libvirt("qemu", "list"), "libvirt to notice", 30)

@@ -12,6 +12,7 @@ import time
 BUS_SOCKET = "/run/dbus/system_bus_socket"
 BUS_ADDRESS = "unix:path=" + BUS_SOCKET
 VARLINK_SOCKET = "/run/systemd/machine/io.systemd.Machine"
+SERVICES = pathlib.Path("/run/dbus/services")  # what the bus may start
 MACHINES = pathlib.Path("/run/systemd/machines")
 
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -49,8 +50,8 @@ def wait_until(condition, what, timeout=10.0, on_timeout=None):
 
 
 class Bus:
-    def __init__(self, policy=OPEN_POLICY, services="", includes=""):
-        pathlib.Path("/run/dbus").mkdir(exist_ok=True)
+    def __init__(self, policy=OPEN_POLICY, services=f"<servicedir>{SERVICES}</servicedir>", includes=""):
+        SERVICES.mkdir(parents=True, exist_ok=True)
         config = pathlib.Path("/run/dbus/test.conf")
         config.write_text(BUS_CONFIG.format(socket=BUS_SOCKET, allow=policy, services=services, includes=includes))
         pathlib.Path(BUS_SOCKET).unlink(missing_ok=True)
