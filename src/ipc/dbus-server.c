@@ -82,6 +82,7 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
         d->lost = true;
         d->ready = false;
+        systemd1_lost(d->systemd1);
         if (served)
                 log_notice("The D-Bus connection is gone: serving Varlink, waiting for the bus to come back.");
         else

@@ -259,6 +259,13 @@ void systemd1_disconnected(struct systemd1 *s) {
         peers_clear(s);
 }
 
+void systemd1_lost(struct systemd1 *s) {
+        if (!s)
+                return;
+        systemd1_disconnected(s);
+        units_controller_gone(s->units, NULL);
+}
+
 int systemd1_new(struct dbus *d, struct units *units, struct systemd1 **ret) {
         struct systemd1 *s = calloc(1, sizeof(*s));
 

@@ -38,6 +38,8 @@ int systemd1_export(struct systemd1 *s, sd_bus *bus);
 int systemd1_request_name(struct systemd1 *s, sd_bus *bus);
 void systemd1_acquired(struct systemd1 *s);
 void systemd1_disconnected(struct systemd1 *s);
+/* The bus itself is gone, and with it whoever was on it. */
+void systemd1_lost(struct systemd1 *s);
 
 /* ---- among the files of this door ---- */
 extern const sd_bus_vtable systemd1_manager_vtable[], systemd1_unit_vtable[], systemd1_scope_vtable[];

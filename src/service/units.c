@@ -110,7 +110,7 @@ void units_late(struct units *x, struct unit *u) {
 void units_controller_gone(struct units *x, const char *bus_name) {
         for (struct unit *u = unitset_first(x->set), *next; u; u = next) {
                 next = unitset_next(u);
-                if (streq_ptr(u->controller, bus_name))
+                if (u->controller && (!bus_name || streq(u->controller, bus_name)))
                         apply(x, u, UNIT_EVENT_ORPHAN);
         }
 }

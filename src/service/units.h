@@ -41,7 +41,7 @@ int units_recover(struct units *x);
 /* ---- events ---- */
 void units_emptied(struct units *x, const char *cgroup);
 void units_late(struct units *x, struct unit *u);
-void units_controller_gone(struct units *x, const char *bus_name);
+void units_controller_gone(struct units *x, const char *bus_name); /* NULL: all of them */
 
 /* ---- looking ---- */
 bool units_find(struct units *x, const char *name, struct unit_view *ret);
@@ -60,7 +60,7 @@ struct unit_start {
         struct scope_properties scope; /* slice and description are in the unit */
         struct pidref *processes;      /* owned, with their pidfds */
         size_t n_processes;
-        bool dead;                     /* a process was given that lives no more */
+        bool dead; /* a process was given that lives no more */
 };
 void unit_start_done(struct units *x, struct unit_start *w);
 
