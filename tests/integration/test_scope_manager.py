@@ -520,3 +520,30 @@ def test_libvirt_qemu(scope_manager, libvirt, build, tmp_path, end):
         muster(build, "terminate", guest["name"])
     wait_until(lambda: not machines(), "the machine to go", 30)
     wait_until(lambda: "guest" not in libvirt("qemu", "list"), "libvirt to notice", 30)
+
+
+def test_shipped_policy(build, processes):
+    """With the installed bus policies and nothing else: root owns the name and manages, others may only look."""
+    top = pathlib.Path(__file__).resolve().parents[2] / "data/dbus"
+    files = "".join(f"<include>{top / name}</include>" for name in ("org.freedesktop.machine1.conf", "muster-scope-manager.conf"))
+    strict = '<deny own="*"/><deny send_type="method_call"/><allow send_destination="org.freedesktop.DBus"/>' \
+             '<allow send_type="signal"/><allow send_requested_reply="true" send_type="method_return"/>' \
+             '<allow send_requested_reply="true" send_type="error"/><allow receive_type="method_call"/>' \
+             '<allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/>'
+    server = world.Bus(policy=strict, includes=files, socket="/run/dbus/strict_socket")
+    daemon = world.Musterd(build, "--scope-manager", address=server.address)
+    daemon.start()
+    leader = processes.sleeper()
+
+    def send(method, *arguments, **options):
+        return subprocess.run(["dbus-send", f"--bus={server.address}", "--print-reply", f"--dest={SYSTEMD[0]}", SYSTEMD[1],
+                               f"{SYSTEMD[2]}.{method}", *arguments], capture_output=True, text=True, **options)
+    subprocess.run(["busctl", f"--address={server.address}", "call", *SYSTEMD, "StartTransientUnit", "ssa(sv)a(sa(sv))",
+                    "p.scope", "fail", "1", "PIDs", "au", "1", str(leader), "0"], check=True, stdout=subprocess.DEVNULL)
+    user = {"preexec_fn": world.drop_privileges(65534)}
+    assert send("GetUnit", "string:p.scope", **user).returncode == 0
+    assert "AccessDenied" in send("StopUnit", "string:p.scope", "string:fail", **user).stderr
+    assert send("StopUnit", "string:p.scope", "string:fail").returncode == 0
+    wait_until(lambda: not world.scope_directories(), "the scope to go")
+    daemon.finish()
+    server.stop()

@@ -50,11 +50,14 @@ def wait_until(condition, what, timeout=10.0, on_timeout=None):
 
 
 class Bus:
-    def __init__(self, policy=OPEN_POLICY, services=f"<servicedir>{SERVICES}</servicedir>", includes=""):
+    def __init__(self, policy=OPEN_POLICY, services=f"<servicedir>{SERVICES}</servicedir>", includes="",
+                 socket=BUS_SOCKET):
         SERVICES.mkdir(parents=True, exist_ok=True)
-        config = pathlib.Path("/run/dbus/test.conf")
-        config.write_text(BUS_CONFIG.format(socket=BUS_SOCKET, allow=policy, services=services, includes=includes))
-        pathlib.Path(BUS_SOCKET).unlink(missing_ok=True)
+        config = pathlib.Path(socket + ".conf")
+        config.write_text(BUS_CONFIG.format(socket=socket, allow=policy, services=services, includes=includes))
+        self.socket = pathlib.Path(socket)
+        self.address = f"unix:path={socket}"
+        self.socket.unlink(missing_ok=True)
         self.process = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile",
                                          "--print-address=1"], stdout=subprocess.PIPE, text=True)
         KEPT.add(self.process.pid)
@@ -64,7 +67,7 @@ class Bus:
         self.process.kill()
         self.process.wait()
         KEPT.discard(self.process.pid)
-        pathlib.Path(BUS_SOCKET).unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
 
 
 # Processes that outlive a test on purpose (the bus of the session).
@@ -72,10 +75,11 @@ KEPT = set()
 
 
 class Musterd:
-    def __init__(self, build, *options, run="/run"):
+    def __init__(self, build, *options, run="/run", address=BUS_ADDRESS):
         self.build = build
         self.options = options
         self.run = run
+        self.address = address
         self.process = None
         self.log = pathlib.Path(os.environ["TMPDIR"]) / "musterd.log"
 
@@ -87,7 +91,7 @@ class Musterd:
         ready, told = os.pipe()
         with open(self.log, "a") as log:
             self.process = subprocess.Popen([*self.command(), f"--ready-fd={told}"], stderr=log, pass_fds=[told],
-                                            env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=BUS_ADDRESS))
+                                            env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.address))
         os.close(told)
         with os.fdopen(ready) as pipe:
             assert pipe.readline() == "\n", "musterd did not start:\n" + self.log.read_text()
