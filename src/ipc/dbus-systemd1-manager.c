@@ -180,7 +180,8 @@ static int only_limits(void *userdata, sd_bus_message *m, const char *name, cons
         if (p && (p->kind == SCOPE_RESOURCE || p->kind == SCOPE_IO_LIMIT || p->kind == SCOPE_CPUS))
                 return 0;
         return sd_bus_error_setf(error, SD_BUS_ERROR_NOT_SUPPORTED,
-                                 "Only resource limits of a running scope can be changed here, not what was named.");
+                                 "Only resource limits of a scope can be changed while it runs, not %s.",
+                                 p ? p->name : "that");
 }
 
 int systemd1_act_set_properties(struct dbus_call *call, const char *unit) {

@@ -216,9 +216,6 @@ static int make_scope_manager(struct daemon *d) {
 
         if (!d->options.scope_manager)
                 return 0;
-        if (!d->cgroup)
-                return log_error_errno(-EINVAL,
-                                       "--scope-manager cannot be used: systemd manages the scopes of this host");
         r = scopes_cgroup_new(d->event, &config, &d->scopes);
         if (r < 0)
                 return r;
@@ -304,6 +301,10 @@ int main(int argc, char **argv) {
         r = options_parse(argc, argv, &d.options);
         if (r != 0)
                 return r > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        if (d.options.scope_manager && d.options.backend == BACKEND_AUTO && systemd_is_manager()) {
+                log_error("--scope-manager cannot be used: systemd manages the scopes of this host.");
+                return EXIT_FAILURE;
+        }
         umask(022);
         raise_descriptor_limit();
         machine_set_fd_closer(close_fd);

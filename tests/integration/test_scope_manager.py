@@ -290,6 +290,14 @@ def test_options(build):
         assert result.returncode == 1 and word in result.stderr and result.stderr.count("\n") == 1
 
 
+def test_refused_where_systemd_is_the_manager(build):
+    script = f"mkdir -p /run/systemd/system; printf systemd >/proc/1/comm; {build}/musterd --scope-manager; s=$?; exit $s"
+    result = subprocess.run(["unshare", "-p", "-m", "--fork", "--mount-proc", "sh", "-c", script], capture_output=True, text=True,
+                            timeout=60)
+    os.rmdir("/run/systemd/system")
+    assert result.returncode == 1 and "systemd manages" in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
 def test_not_owned_without_the_option(musterd):
     names = json.loads(busctl("--json=short", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                               "ListNames").stdout)["data"][0]
