@@ -71,6 +71,6 @@ int cgroup_host_remove(struct cgroup_host *h, const char *path);
 /* Removes the slice everywhere, if it is ours and empty. */
 void cgroup_host_remove_slice(struct cgroup_host *h, const char *slice);
 /* Calls found() with each marked scope directory of ours, in every hierarchy (a path may come twice), but those that
- * is_known(): with thousands of machines it pays not to open theirs. */
+ * is_known() (NULL: none): with thousands of machines it pays not to open theirs. */
 void cgroup_host_each_scope(struct cgroup_host *h, bool (*is_known)(void *userdata, const char *path),
                             void (*found)(void *userdata, const char *path), void *userdata);

@@ -505,7 +505,7 @@ static int look_at(void *userdata, const char *name) {
                 path = NULL;
                 return 0;
         }
-        if (!slice && s->is_known(s->userdata, path))
+        if (!slice && s->is_known && s->is_known(s->userdata, path))
                 return 0;
         fd = cgroup_open(s->fd, name);
         if (fd < 0)

@@ -231,7 +231,7 @@ static int scopes_load(void *impl, void (*found)(void *userdata, struct unit *u)
         struct scopes_cgroup *s = impl;
         struct loading l = { s, found, userdata };
 
-        cgroup_host_each_scope(s->host, on_scope, &l);
+        cgroup_host_each_scope(s->host, NULL, on_scope, &l);
         return 0;
 }
 
