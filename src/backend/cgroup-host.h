@@ -66,7 +66,7 @@ int cgroup_host_is_ours(const struct cgroup_host *h, const char *path);
 /* The directory of a recorded scope that we died over before it was marked: removed when it is empty, which it is then. */
 void cgroup_host_remove_unmarked(const struct cgroup_host *h, const char *path);
 /* Removes path everywhere, then its slices if they are ours and empty; but machine.slice stays for the next machine.
- * -EBUSY: it holds processes. -EAGAIN: as cgroup_remove(). */
+ * -EBUSY: it holds processes. -EAGAIN: as cgroup_remove(), or it is gone where processes are followed, but not elsewhere. */
 int cgroup_host_remove(struct cgroup_host *h, const char *path);
 /* Removes the slice everywhere, if it is ours and empty. */
 void cgroup_host_remove_slice(struct cgroup_host *h, const char *slice);

@@ -97,7 +97,7 @@ static bool try_remove(struct cgroup_reaper *r, struct dying *x) {
 /* What ends by itself is not waited for with impatience, and costs nothing where the kernel tells of it. */
 static void note_hurry(struct cgroup_reaper *r, const struct dying *x) {
         r->checking |= x->kill || x->again || x->wd < 0;
-        r->looking |= x->kill && x->wd < 0;
+        r->looking |= x->again || (x->kill && x->wd < 0);
 }
 
 static void schedule(struct cgroup_reaper *r) {

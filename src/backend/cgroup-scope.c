@@ -468,7 +468,10 @@ int cgroup_host_remove(struct cgroup_host *h, const char *path) {
                 r = error < 0 ? error : r;
         }
         error = remove_in(h->tracking_fd, &h->layout.tracking, path);
-        return error < 0 ? error : r;
+        if (error < 0)
+                return error;
+        /* Hierarchies learn of a death one after the other; where it is watched for, there is nothing left to watch. */
+        return r == -EBUSY ? -EAGAIN : r;
 }
 
 void cgroup_host_remove_slice(struct cgroup_host *h, const char *slice) {

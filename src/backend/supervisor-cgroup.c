@@ -159,20 +159,27 @@ static int make_room(struct creation *c) {
         int r;
 
         r = cgroup_host_is_ours(&s->host, path);
-        if (r <= 0)
+        if (r <= 0 && r != -ENOENT) /* -ENOENT: what is in the way is in another hierarchy */
                 return r == 0 ? -EEXIST : r;
         if (!cgroup_reaper_is_killing(s->reaper, path)) {
                 r = cgroup_host_remove(&s->host, path);
-                return r == -EBUSY || r == -EAGAIN ? -EEXIST : r;
+                if (r != -EBUSY && r != -EAGAIN)
+                        return r;
+                if (r == -EBUSY)
+                        return -EEXIST;
+                /* Its processes are gone, and in a moment so are the last of its directories. */
+                r = cgroup_reaper_add(s->reaper, path, false);
+                if (r < 0)
+                        return r;
         }
         later = malloc(sizeof(*later));
         if (!later)
                 return -ENOMEM;
         *later = *c;
         r = cgroup_reaper_wait(s->reaper, path, on_gone, later);
-        if (r < 0) {
+        if (r < 0) { /* it is gone by now, or somebody waits already */
                 free(later);
-                return r;
+                return cgroup_host_remove(&s->host, path) < 0 ? -EEXIST : 0;
         }
         return -EINPROGRESS;
 }

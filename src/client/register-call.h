@@ -14,7 +14,7 @@ struct register_call {
         const char *name;
         const char *class;           /* NULL: "container" */
         const struct pidref *leader; /* opened: its identity goes along with its number */
-        const char *id; /* 32 hexadecimal digits */
+        const char *id;              /* 32 hexadecimal digits */
         const char *service;
         const char *root_directory;
         const char *ssh_address;

@@ -297,7 +297,7 @@ static int take_place_key(struct reader *s, enum key key, const char *value) {
         case KEY_SUBGROUP:
                 return take_subgroup(s, value);
         case KEY_CGROUP:
-                if (!path_is_absolute_and_valid(value))
+                if (*value && !path_is_absolute_and_valid(value))
                         return bad(s, "CGROUP", "is no control group");
                 return take_path(s, "CGROUP", value, &s->m->cgroup);
         default:

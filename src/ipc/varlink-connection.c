@@ -108,7 +108,7 @@ void reply_empty(struct connection *c) {
 
 int reply_attach(struct connection *c, int fd) {
         if (c->oneway)
-                return 0; /* there is no reply */
+                return 0;      /* there is no reply */
         assert(c->out_fd < 0); /* no call is begun while one waits */
         c->out_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (c->out_fd < 0) {
