@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """run-checks: every test there is, and one line that counts them. Usage: tools/run-checks.py BUILDDIR [SUITE...]
 
-The meson suites (unit, fuzz, lint) run first, then, without a SUITE on the command line, the integration tests.
+The meson suites (unit, fuzz, lint) run first, then, without a SUITE on the command line, the integration tests and those that
+want systemd as PID 1, in a VM.
 """
 import os
 import pathlib
@@ -14,6 +15,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ["lint", "unit", "fuzz"]
 MODES = ["v2", "hybrid", "v1", "none"]  # see tests/integration/sandbox.py
 TREES = ["bookworm", "busybox", "trixie", "forky"]  # see tools/os-tree
+VM_SUITES = ["bookworm", "forky"]  # see tests/vm/run
 SKIP = 77
 NOTHING_CHOSEN = 5  # pytest: no test has something to say in this mode
 
@@ -88,12 +90,28 @@ def run_all_integration(build):
     return [run_integration(build, mode) for mode in MODES]
 
 
+def run_vm(build, suite):
+    """The tests that want systemd as PID 1, in a VM with that Debian suite."""
+    junit = build / "meson-logs" / f"vm-{suite}.junit.xml"
+    junit.unlink(missing_ok=True)
+    print(f"\nTests in a VM, {suite}", flush=True)
+    code = subprocess.run([sys.executable, str(TOP / "tests" / "vm" / "run"), "--suite", suite, f"--junit={junit}"],
+                          cwd=TOP).returncode
+    if code == SKIP and not junit.exists():
+        return 0, 0, 1  # it has said why
+    passed, failed, skipped = count(junit)
+    if code and not failed:
+        failed = 1
+    return passed, failed, skipped
+
+
 def main(arguments):
     build = pathlib.Path(arguments[0]).resolve()
     suites = arguments[1:]
     results = [run_meson(build, suites or SUITES)]
     if not suites:
         results += run_all_integration(build)
+        results += [run_vm(build, suite) for suite in VM_SUITES]
     passed, failed, skipped = (sum(column) for column in zip(*results))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
