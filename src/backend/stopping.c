@@ -85,16 +85,17 @@ int stopping_add(struct stopping *s, const struct machine *m, uint64_t usec, int
         return r;
 }
 
-void stopping_forget(struct stopping *s, const struct machine *m) {
+bool stopping_forget(struct stopping *s, const struct machine *m) {
         struct entry *x = NULL;
 
         if (!s->entries)
-                return;
+                return false;
         HASH_FIND(hh, s->entries, m->name, strlen(m->name), x);
         if (!x)
-                return;
+                return false;
         HASH_DEL(s->entries, x);
         entry_free(x);
+        return true;
 }
 
 /* These shut their container down in order when told to end. Of others we do not know what SIGTERM means to them. */

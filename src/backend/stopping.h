@@ -18,8 +18,8 @@ DEFINE_AUTO(struct stopping *, stopping_free)
 
 /* late(m, step) comes in usec from now, instead of what was added for this name before. m is copied. -ENOMEM. */
 int stopping_add(struct stopping *s, const struct machine *m, uint64_t usec, int step);
-/* Nothing comes for m any more. */
-void stopping_forget(struct stopping *s, const struct machine *m);
+/* Nothing comes for m any more. True: something would have. */
+bool stopping_forget(struct stopping *s, const struct machine *m);
 
 /* Does m have a supervisor that shuts it down in order when it is told to end? */
 bool stopping_is_for_supervisor(const struct process_port *process, const struct machine *m);

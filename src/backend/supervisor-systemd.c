@@ -21,8 +21,9 @@
 #define BUS_SOON_USEC UINT64_C(3000000)
 
 enum stop_step {
-        STOP_ASK,    /* once there is a bus again */
-        STOP_INSIST, /* it had its time */
+        STOP_ASK,       /* once there is a bus again */
+        STOP_TAKE_BACK, /* likewise: a start that was never finished */
+        STOP_INSIST,    /* it had its time */
 };
 
 /* A KillUnit() on its way. */
@@ -96,6 +97,8 @@ static void port_create(void *impl, const struct machine *m, const struct scope_
                         void *userdata) {
         struct supervisor_systemd *s = impl;
 
+        if (stopping_forget(s->stopping, m)) /* of that name, from before we were started */
+                systemd_scope_take_back(get_bus(s), m->unit);
         systemd_scope_start(s->scopes, m, props, done, userdata);
 }
 
@@ -230,6 +233,11 @@ static int port_stop(void *impl, const struct machine *m) {
 static void on_late(void *userdata, const struct machine *m, int step) {
         struct supervisor_systemd *s = userdata;
 
+        if (step == STOP_TAKE_BACK) {
+                if (systemd_scope_take_back(get_bus(s), m->unit) < 0)
+                        log_notice("The start of machine %s's scope cannot be taken back: no bus.", m->name);
+                return;
+        }
         if (step == STOP_ASK) {
                 if (stop_unit(s, m) < 0)
                         stop_ourselves(s, m);
@@ -253,6 +261,13 @@ static void port_release(void *impl, const struct machine *m) {
         stopping_forget(s->stopping, m);
         if (!m->scope_created || !m->unit)
                 return;
+        /* It never was a machine: our predecessor has begun it, and a scope that is there now may be the one of somebody else
+         * that it was waiting for. */
+        if (m->state == MACHINE_OPENING) {
+                if (systemd_scope_take_back(get_bus(s), m->unit) < 0)
+                        stopping_add(s->stopping, m, BUS_SOON_USEC, STOP_TAKE_BACK);
+                return;
+        }
         /* Without a bus the manager notices by itself that the scope is empty, and collects it. */
         if (systemd_call_unit(get_bus(s), NULL, "KillUnit", m->unit, NULL, NULL, "si", "all", SIGKILL) < 0 && m->cgroup)
                 kill_cgroup(s, m, SIGKILL);

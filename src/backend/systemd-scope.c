@@ -22,6 +22,7 @@
 #define START_USEC UINT64_C(90000000) /* as long as the manager gives a unit by default */
 #define LOOK_USEC UINT64_C(1000000)   /* while waiting for a signal that should come */
 #define AGAIN_USEC UINT64_C(20000)    /* while an earlier scope of the name is going */
+#define AWAY_USEC UINT64_C(200000)    /* while the manager executes itself anew */
 #define DYING_USEC UINT64_C(5000000)  /* how long that may take once it is empty */
 #define KILLED_USEC UINT64_C(1000000) /* and how long until it is */
 
@@ -38,8 +39,8 @@ struct start {
         char *job;         /* object path, once it is known */
         char *manager;     /* unique name of who gave it */
         sd_event_source *timer;
-        uint64_t begun;
-        bool pidfd, user; /* properties that old managers do not know */
+        uint64_t begun, exists_since; /* the latter: a scope of this name was there; 0: none */
+        bool pidfd, user;             /* properties that old managers do not know */
 };
 
 struct systemd_scopes {
@@ -97,6 +98,11 @@ static void call_bus(sd_bus *bus, const char *method, const char *match) {
                 log_debug_errno(r, "Cannot send %s to the bus", method);
 }
 
+/* A manager that executes itself anew comes back under another unique name, and finishes the job under that. */
+#define OWNER_MATCH                                                                                                  \
+        "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',interface='org.freedesktop.DBus'," \
+        "member='NameOwnerChanged',arg0='" SYSTEMD_NAME "'"
+
 /* Not by sd_bus_add_match(): it takes a backslash for an escape, the bus (as the D-Bus specification has it) for itself,
  * and the names of scopes have them. So the bus is asked by hand, and what it sends is met by a filter. */
 static int add_match(struct start *x) {
@@ -108,6 +114,7 @@ static int add_match(struct start *x) {
                 return -ENOMEM;
         }
         call_bus(x->bus, "AddMatch", x->match);
+        call_bus(x->bus, "AddMatch", OWNER_MATCH); /* the bus counts equal ones */
         return 0;
 }
 
@@ -116,8 +123,10 @@ static int add_match(struct start *x) {
 /* Takes back what this attempt has on its connection. */
 static void disarm(struct start *x) {
         x->call = sd_bus_slot_unref(x->call); /* forgets the call when its answer is still to come */
-        if (x->match && sd_bus_is_open(x->bus) > 0)
+        if (x->match && sd_bus_is_open(x->bus) > 0) {
                 call_bus(x->bus, "RemoveMatch", x->match);
+                call_bus(x->bus, "RemoveMatch", OWNER_MATCH);
+        }
         free(x->match);
         free(x->job);
         free(x->manager);
@@ -292,10 +301,13 @@ static int make_question(const struct start *x, sd_bus_message **ret) {
 
 /* A scope of this name is there. When it is one that is going, its name will be free in a moment: the leader of the machine
  * it belonged to is dead, and that is what counts. */
-static bool will_be_free(const struct start *x) {
-        uint64_t waited = now_usec(x->scopes) - x->begun;
+static bool will_be_free(struct start *x) {
+        uint64_t now = now_usec(x->scopes), waited;
         AUTO_CLOSE int fd = cgroup_host_open(x->scopes->config.host, x->machine->cgroup);
 
+        if (!x->exists_since)
+                x->exists_since = now;
+        waited = now - x->exists_since;
         return waited < (fd >= 0 && cgroup_is_populated(fd) > 0 ? KILLED_USEC : DYING_USEC);
 }
 
@@ -311,18 +323,34 @@ static bool retry_with_less(struct start *x, const sd_bus_error *error) {
         return begin(x) >= 0;
 }
 
+/* It executes itself anew: the bus says that there is nobody, or, with systemd's dummy activation file, that starting one
+ * failed; or it went with our question unanswered, which may have come to something all the same (on_timer). */
+static bool manager_is_away(const struct start *x, const sd_bus_error *error) {
+        return now_usec(x->scopes) - x->begun < START_USEC &&
+               (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) ||
+                sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+                sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+                startswith(error->name, "org.freedesktop.DBus.Error.Spawn."));
+}
+
+static void try_again(struct start *x, uint64_t usec) {
+        disarm(x);
+        look_after(x, usec);
+}
+
 static void on_refused(struct start *x, const sd_bus_error *error) {
         int number = -sd_bus_error_get_errno(error);
 
         if (sd_bus_error_has_name(error, SYSTEMD_ERROR("UnitExists")) && will_be_free(x)) {
-                disarm(x);
-                look_after(x, AGAIN_USEC);
+                try_again(x, AGAIN_USEC);
                 return;
         }
         if (retry_with_less(x, error))
                 return;
         if (!x->bus || sd_bus_is_open(x->bus) <= 0)
                 on_connection_lost(x);
+        else if (manager_is_away(x, error))
+                try_again(x, AWAY_USEC);
         else if (number == -ETIMEDOUT)
                 fail(x, number, error->name, error->message); /* it may still come to it */
         else
@@ -370,12 +398,26 @@ static void on_job_removed(struct systemd_scopes *s, sd_bus_message *m) {
                      "The service manager could not put the leader into a scope: the job failed.");
 }
 
+static void on_owner_changed(struct systemd_scopes *s, sd_bus_message *m) {
+        const char *name, *now;
+
+        /* Only the bus itself has that name. */
+        if (!streq_ptr(sd_bus_message_get_sender(m), "org.freedesktop.DBus") ||
+            sd_bus_message_read(m, "sss", &name, NULL, &now) < 0 || !streq(name, SYSTEMD_NAME) || !*now)
+                return;
+        for (struct start *x = s->starts; x; x = x->next)
+                if (x->manager && str_replace(&x->manager, now) < 0) /* the look from time to time has to do */
+                        log_debug_errno(-ENOMEM, "Cannot note the manager's new name");
+}
+
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct systemd_scopes *s = userdata;
         struct start *next;
 
         if (sd_bus_message_is_signal(m, SYSTEMD_MANAGER, "JobRemoved"))
                 on_job_removed(s, m);
+        else if (sd_bus_message_is_signal(m, "org.freedesktop.DBus", "NameOwnerChanged"))
+                on_owner_changed(s, m);
         else if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", "Disconnected"))
                 for (struct start *x = s->starts; x; x = next) {
                         next = x->next;
@@ -444,8 +486,12 @@ static int begin_or_fail(struct start *x) {
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct start *x = userdata;
 
-        if (!x->bus)
+        if (!x->bus && !(leader_is_in(x) && leader_is_alive(x))) /* it is in when only the answer was lost */
                 return begin_or_fail(x);
+        if (!x->bus) {
+                finish(x, 0, NULL, NULL);
+                return 0;
+        }
         if (x->job && !leader_is_alive(x))
                 fail(x, -ESRCH, SYSTEMD_ERROR("JobFailed"), "The leader has ended before it was in a scope.");
         else if (x->job && leader_is_in(x))
@@ -480,6 +526,29 @@ void systemd_scope_start(struct systemd_scopes *s, const struct machine *m, cons
                 x->next->previous = x;
         s->starts = x;
         begin_or_fail(x);
+}
+
+/* ---- what a predecessor has begun ---- */
+
+static int on_listed(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
+        const char *active, *job_type;
+        uint32_t job;
+
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_enter_container(m, 'a', "(ssssssouso)") < 0)
+                return 0;
+        while (sd_bus_message_read(m, "(ssssssouso)", NULL, NULL, NULL, &active, NULL, NULL, NULL, &job, &job_type,
+                                   NULL) > 0)
+                if (streq(active, "inactive") && streq(job_type, "start"))
+                        sd_bus_call_method_async(sd_bus_message_get_bus(m), NULL, SYSTEMD_NAME, SYSTEMD_PATH,
+                                                 SYSTEMD_MANAGER, "CancelJob", NULL, NULL, "u", job);
+        return 0;
+}
+
+int systemd_scope_take_back(sd_bus *bus, const char *unit) {
+        if (!bus || sd_bus_is_open(bus) <= 0)
+                return -ENOTCONN;
+        return sd_bus_call_method_async(bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByNames",
+                                        on_listed, NULL, "as", 1, unit);
 }
 
 const struct refusal *systemd_scopes_refusal(const struct systemd_scopes *s) {

@@ -35,6 +35,9 @@ DEFINE_AUTO(struct systemd_scopes *, systemd_scopes_free)
 /* Starts m->unit with m->leader in it; create() of the supervisor port, so m and props stay until done(). */
 void systemd_scope_start(struct systemd_scopes *s, const struct machine *m, const struct scope_properties *props,
                          port_done_fn done, void *userdata);
+/* A start that nobody waits for any more, because musterd was started anew: cancelled if it is still to come. A scope that
+ * is there may be somebody else's of that name and is left alone. No bus: -ENOTCONN. */
+int systemd_scope_take_back(sd_bus *bus, const char *unit);
 /* During done() with an error: what the service manager said, or NULL. */
 const struct refusal *systemd_scopes_refusal(const struct systemd_scopes *s);
 

@@ -78,7 +78,8 @@ struct supervisor_port {
         void (*kill_all)(void *impl, const struct machine *m, int sig, port_done_fn done, void *userdata);
         /* Asks the machine to end, and makes it end some seconds later if it has not. */
         int (*stop)(void *impl, const struct machine *m);
-        /* The leader is dead: kills what is left in a cgroup that we made, removes it as soon as it is empty. */
+        /* The leader is dead: kills what is left in a cgroup that we made, removes it as soon as it is empty. A machine that
+         * is recorded as opening never was one: its create() ended with our predecessor, and is taken back. */
         void (*release)(void *impl, const struct machine *m);
         /* Unregistered while running: forget a pending stop; a cgroup that we made is removed once it is empty. */
         void (*abandon)(void *impl, const struct machine *m);

@@ -9,7 +9,7 @@ import host
 import pytest
 import world
 
-TEST_SEC = 240  # emulated, on a busy machine; see SILENT_SEC in tests/vm/run
+TEST_SEC = 600  # emulated, on a busy machine; see SILENT_SEC in tests/vm/run
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def musterd():
     yield service
     left = []
     try:
-        world.wait_until(lambda: not left_behind(left), "everything to be put away", timeout=20)
+        host.wait_until(lambda: not left_behind(left), "everything to be put away", timeout=60)
     except AssertionError:
         host.clean_up()
         raise AssertionError(f"left behind: {left}")

@@ -4,7 +4,7 @@ import pathlib
 import uuid
 
 import host
-from world import busctl, manager
+from host import busctl, manager
 
 
 def test_systemd_runs_musterd(musterd):
