@@ -164,11 +164,17 @@ static void finish(struct start *x, int error, const char *name, const char *tex
         s->refusal = (struct refusal){ NULL, NULL };
 }
 
+/* The manager has said no. It had taken our AddRef by then when it disliked a later property, or had no job for the unit: it
+ * would keep the empty unit, and so the name, for as long as we live. A scope of somebody else's does not mind. */
+static void refuse(struct start *x, int error, const char *name, const char *text) {
+        systemd_call_unit(x->bus, NULL, "UnrefUnit", x->machine->unit, NULL, NULL, NULL);
+        finish(x, error, name, text);
+}
+
 /* Nothing is left behind: neither the scope, nor our hold on a failed one. */
 static void fail(struct start *x, int error, const char *name, const char *text) {
         systemd_call_unit(x->bus, NULL, "StopUnit", x->machine->unit, NULL, NULL, "s", "replace");
-        systemd_call_unit(x->bus, NULL, "UnrefUnit", x->machine->unit, NULL, NULL, NULL);
-        finish(x, error, name, text);
+        refuse(x, error, name, text);
 }
 
 static bool leader_is_in(const struct start *x) {
@@ -354,7 +360,7 @@ static void on_refused(struct start *x, const sd_bus_error *error) {
         else if (number == -ETIMEDOUT)
                 fail(x, number, error->name, error->message); /* it may still come to it */
         else
-                finish(x, number < 0 ? number : -EIO, error->name, error->message);
+                refuse(x, number < 0 ? number : -EIO, error->name, error->message);
 }
 
 static int on_started(sd_bus_message *m, void *userdata, sd_bus_error *unused) {

@@ -59,3 +59,9 @@ def left_behind(found):
         with world.Varlink() as v:
             found += v.names()
     return found
+
+
+def pytest_runtest_logreport(report):
+    """At once, not at the end: it may never come."""
+    if report.failed:
+        print(f"\n{report.longreprtext}", flush=True)

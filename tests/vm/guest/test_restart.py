@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Everybody around a machine may be restarted at any time: the manager, musterd, the bus."""
 import pathlib
+import re
 import signal
 
 import host
@@ -121,11 +122,6 @@ def test_bus_starts_over(musterd, processes):
     wait_until(lambda: host.names() == [], "the machine to go")
 
 
-def switches(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return {line.split(":")[0]: int(line.split()[1]) for line in text.splitlines() if "ctxt_switches" in line}
-
-
 def test_units_that_are_not_ours_wake_nobody(musterd, processes):
     """50 units start and stop; musterd does not run at all, but to tell the manager twice in three minutes that it lives."""
     leader = processes.sleeper()
@@ -140,9 +136,9 @@ def test_units_that_are_not_ours_wake_nobody(musterd, processes):
     processes.kill(strace, signal.SIGTERM)
     wait_until(lambda: "TracerPid:\t0" in pathlib.Path(f"/proc/{pid}/status").read_text(), "strace to let go")
     calls = [line for line in trace.read_text().splitlines() if "(" in line]
-    received = [line for line in calls if line.startswith(("recv", "read", "accept"))]
-    wakes = [line for line in calls if line.startswith("epoll_") and "wait" in line and "= 0" not in line]
-    pings = [line for line in calls if "WATCHDOG=1" in line]
-    assert received == [] and len(wakes) <= 1 + 2 * len(pings), "\n".join(calls[:100])
+    received = [line for line in calls if line.startswith(("recv", "accept"))]
+    wakes = [line for line in calls if line.startswith("epoll_") and re.search(r"= [1-9]", line)]
+    pings = [line for line in calls if "WATCHDOG=1" in line]  # woken by a timer
+    assert received == [] and len(wakes) <= len(pings), "\n".join(calls[:100])
     trace.unlink()
     processes.kill(leader)
