@@ -90,7 +90,6 @@ def test_machinectl(guest, leader):
     assert "Class=container" in run("machinectl", "show", "guest").stdout.splitlines()
 
 
-@pytest.mark.xfail(strict=True, reason="not found out yet: no os-release from a guest on an overlay under the hardened unit")
 def test_os_release(guest):
     assert "debian" in run("machinectl", "list", "--no-legend").stdout
 
