@@ -250,3 +250,9 @@ bool text_is_valid(const char *s, size_t max) {
         }
         return true;
 }
+
+bool image_name_is_valid(const char *s) {
+        if (isempty(s) || streq(s, ".") || streq(s, "..") || strncmp(s, ".#", 2) == 0 || strchr(s, '/'))
+                return false;
+        return text_is_valid(s, IMAGE_NAME_MAX);
+}

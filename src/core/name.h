@@ -7,6 +7,7 @@
 
 #define MACHINE_NAME_MAX 64
 #define UNIT_NAME_MAX 255
+#define IMAGE_NAME_MAX 255
 
 /* 1..64 bytes of [A-Za-z0-9-] labels separated by single dots; no label begins or ends with '-'. ".host" is not one. */
 bool machine_name_is_valid(const char *s);
@@ -19,6 +20,9 @@ void machine_name_from(const char *foreign, char ret[static MACHINE_NAME_MAX + 1
 /* "machine-" + escaped name + ".scope": everything but A-Za-z0-9:_. becomes \xHH, '/' becomes '-', a leading '.' is
  * escaped too. *ret is malloc'ed. -ENOMEM. */
 int machine_scope_name(const char *name, char **ret);
+
+/* 1..255 bytes, the name of a file: UTF-8 without '/' and control characters; neither "." nor "..", and not ".#...". */
+bool image_name_is_valid(const char *s);
 
 /* 1..255 bytes of A-Za-z0-9:-_.\@ and a known type suffix; a template ("foo@.service") is not one. */
 bool unit_name_is_valid(const char *s);

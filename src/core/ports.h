@@ -196,6 +196,13 @@ struct inspect_port {
         void (*open_root)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
 };
 
+/* ---- images ---- */
+struct image_port {
+        void *impl;
+        /* 1: there is an image of that (valid) name. 0: there is none. */
+        int (*exists)(void *impl, const char *name);
+};
+
 /* ---- telling the world ---- */
 struct notify_port {
         void *impl;
@@ -215,5 +222,6 @@ struct ports {
         struct store_port store;
         struct auth_port auth;
         struct inspect_port inspect;
+        struct image_port images;
         struct clock_port clock;
 };

@@ -10,6 +10,7 @@
 
 static const char *const names[_FAULT_MAX] = {
         [FAULT_NO_SUCH_MACHINE] = MACHINE_ERROR("NoSuchMachine"),
+        [FAULT_NO_SUCH_IMAGE] = MACHINE_ERROR("NoSuchImage"),
         [FAULT_NO_MACHINE_FOR_PID] = MACHINE_ERROR("NoMachineForPID"),
         [FAULT_MACHINE_EXISTS] = MACHINE_ERROR("MachineExists"),
         [FAULT_NO_PRIVATE_NETWORKING] = MACHINE_ERROR("NoPrivateNetworking"),

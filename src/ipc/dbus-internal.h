@@ -13,6 +13,7 @@
 #define MANAGER_INTERFACE "org.freedesktop.machine1.Manager"
 #define MACHINE_PREFIX "/org/freedesktop/machine1/machine"
 #define MACHINE_INTERFACE "org.freedesktop.machine1.Machine"
+#define IMAGE_PREFIX "/org/freedesktop/machine1/image"
 #define SELF_PATH MACHINE_PREFIX "/self"
 #define LOG_CONTROL_PATH "/org/freedesktop/LogControl1"
 #define LOG_CONTROL_INTERFACE "org.freedesktop.LogControl1"

@@ -43,6 +43,23 @@ HANDLER(method_get_machine) {
         return r < 0 ? r : sd_bus_reply_method_return(m, "o", dbus_machine_path(machine->name, path));
 }
 
+/* machinectl start asks for it, and for no more than whether there is one. */
+HANDLER(method_get_image) {
+        AUTO_FREE char *path = NULL;
+        struct fault f = FAULT_OK;
+        struct dbus *d = userdata;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 's', &name);
+        if (r < 0)
+                return r;
+        if (service_find_image(d->service, name, &f) < 0)
+                return dbus_error_from_fault(error, &f);
+        r = sd_bus_path_encode(IMAGE_PREFIX, name, &path);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "o", path);
+}
+
 static int answer_by_pid(struct dbus *d, sd_bus_message *m, pid_t pid, struct fault *f) {
         struct machine *machine = service_find_by_pid(d->service, pid);
         char path[MACHINE_PATH_SIZE];
@@ -230,7 +247,7 @@ const sd_bus_vtable manager_vtable[] = {
         SD_BUS_PROPERTY("PoolUsage", "t", get_pool_unknown, 0, 0),
         SD_BUS_PROPERTY("PoolLimit", "t", get_pool_unknown, 0, 0),
         METHOD("GetMachine", ("s", name), ("o", machine), method_get_machine),
-        METHOD("GetImage", ("s", name), ("o", image), dbus_not_supported),
+        METHOD("GetImage", ("s", name), ("o", image), method_get_image),
         METHOD("GetMachineByPID", ("u", pid), ("o", machine), method_get_machine_by_pid),
         METHOD_NO_ARGS("ListMachines", ("a(ssso)", machines), dbus_list_machines),
         METHOD_NO_ARGS("ListImages", ("a(ssbttto)", images), dbus_not_supported),

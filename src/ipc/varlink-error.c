@@ -11,6 +11,7 @@
 static const char *const names[_FAULT_MAX] = {
         [FAULT_ERRNO] = "io.systemd.System",
         [FAULT_NO_SUCH_MACHINE] = MACHINE("NoSuchMachine"),
+        [FAULT_NO_SUCH_IMAGE] = "io.systemd.MachineImage.NoSuchImage",
         [FAULT_NO_MACHINE_FOR_PID] = MACHINE("NoSuchMachine"),
         [FAULT_MACHINE_EXISTS] = MACHINE("MachineExists"),
         [FAULT_NO_PRIVATE_NETWORKING] = MACHINE("NoPrivateNetworking"),

@@ -23,6 +23,7 @@
 
 #include "backend/auth-polkit.h"
 #include "backend/helper.h"
+#include "backend/images.h"
 #include "backend/process.h"
 #include "backend/scopes-cgroup.h"
 #include "backend/store-files.h"
@@ -190,6 +191,7 @@ static int make_service(struct daemon *d) {
                 .store = store_files_port(d->store),
                 .auth = auth_polkit_port(d->auth),
                 .inspect = helper_inspect_port(d->helper),
+                .images = images_port(),
                 .clock = { .realtime_usec = realtime_usec, .monotonic_usec = monotonic_usec },
         };
         AUTO(machine_freep) struct machine *host = NULL;

@@ -8,6 +8,7 @@ enum fault_kind {
         FAULT_NONE,
         FAULT_ERRNO, /* error holds a negative errno */
         FAULT_NO_SUCH_MACHINE,
+        FAULT_NO_SUCH_IMAGE,
         FAULT_NO_MACHINE_FOR_PID,
         FAULT_MACHINE_EXISTS,
         FAULT_NO_PRIVATE_NETWORKING,

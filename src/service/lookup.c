@@ -78,6 +78,16 @@ int service_target(struct service *s, const char *name, pid_t pid, struct machin
         return 0;
 }
 
+int service_find_image(struct service *s, const char *name, struct fault *f) {
+        AUTO_FREE char *shown = NULL;
+
+        if (streq(name, HOST_MACHINE_NAME) ||
+            (image_name_is_valid(name) && s->ports.images.exists(s->ports.images.impl, name) > 0))
+                return 0;
+        shown = str_escape(name, MACHINE_NAME_MAX);
+        return fault_set(f, FAULT_NO_SUCH_IMAGE, "No image '%s' is known.", strempty(shown));
+}
+
 /* ---- users and groups (registry.md section 10) ---- */
 
 static int read_map(struct service *s, const struct machine *m, bool gid, struct idmap *ret, struct fault *f) {

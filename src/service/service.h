@@ -46,6 +46,9 @@ size_t service_count(struct service *s); /* without the host */
  * -1 with FAULT_NO_SUCH_MACHINE or FAULT_INVALID_ARGUMENT in *f. */
 int service_target(struct service *s, const char *name, pid_t pid, struct machine **ret, struct fault *f);
 
+/* ".host" is an image, too. 0, or -1 with FAULT_NO_SUCH_IMAGE. */
+int service_find_image(struct service *s, const char *name, struct fault *f);
+
 int service_uid_shift(struct service *s, const struct machine *m, uint32_t *ret, struct fault *f);
 int service_map_from(struct service *s, const struct machine *m, bool gid, uint32_t inner, uint32_t *ret,
                      struct fault *f);

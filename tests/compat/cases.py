@@ -416,6 +416,22 @@ def lookup_host(t):
     return seen
 
 
+@case("lookup/image")
+def lookup_image(t):
+    pool = pathlib.Path("/var/lib/machines")
+    pool.mkdir(exist_ok=True)
+    tree, disk, file = pool / "compat tree", pool / "compat-disk.raw", pool / "compat-file"
+    tree.mkdir()
+    disk.touch()
+    file.touch()
+    seen = {name or "<empty>": t.manager("GetImage", "s", name)
+            for name in ("compat tree", "compat-disk", "compat-disk.raw", "compat-file", ".host", "none", "", "a\tb", "..")}
+    tree.rmdir()
+    disk.unlink()
+    file.unlink()
+    return seen
+
+
 @case("lookup/pool")
 def lookup_pool(t):
     return t.ask(MANAGER_PATH, PROPERTIES, "GetAll", "s", "")[1]

@@ -226,6 +226,25 @@ def test_log_control(musterd):
     busctl("set-property", *where, "LogLevel", "s", "debug")
 
 
+def test_get_image(musterd):
+    """Whether there is one: what machinectl start asks first."""
+    pool = pathlib.Path("/var/lib/machines")
+    (pool / "tree-1").mkdir()
+    (pool / "disk.raw").touch()
+    (pool / "file").touch()
+    (pool / "link").symlink_to("tree-1")
+    image = "/org/freedesktop/machine1/image/"
+    try:
+        for name, label in (("tree-1", "tree_2d1"), ("disk", "disk"), ("link", "link"), (".host", "_2ehost")):
+            assert manager("GetImage", "s", name).stdout == f'o "{image}{label}"\n'
+        for name in ("none", "file", "", ".", "..", "../machines/tree-1", ".#tree-1", "x" * 256):
+            refused("org.freedesktop.machine1.NoSuchImage", "GetImage", "string:" + name)
+    finally:
+        (pool / "tree-1").rmdir()
+        for name in ("disk.raw", "file", "link"):
+            (pool / name).unlink()
+
+
 def test_wrong_signatures(musterd):
     for method, arguments in (("GetMachine", ["uint32:5"]), ("RegisterMachineEx", ["string:a", "array:string:x"]),
                               ("KillMachine", ["string:a"]), ("ListMachines", ["string:a"]), ("CreateMachine", [])):

@@ -209,6 +209,10 @@ static void fake_cancel(void *impl, void *handle) {
         f->auth_answer = NULL;
 }
 
+static int fake_image_exists(void *impl, const char *name) {
+        return strcmp(name, "image") == 0;
+}
+
 static void fake_inspect(void *impl, const struct machine *m, inspect_fn answer, void *userdata) {
         struct inspect_result result = { .error = -EHOSTUNREACH };
 
@@ -232,6 +236,7 @@ void fake_init(struct fake *f) {
                 .store = { f, fake_save, fake_drop, fake_load },
                 .auth = { f, fake_ask, fake_cancel },
                 .inspect = { f, fake_inspect, fake_inspect, fake_inspect },
+                .images = { f, fake_image_exists },
                 .clock = { f, fake_clock, fake_clock },
         };
         if (machine_new(HOST_MACHINE_NAME, &host) < 0)

@@ -149,6 +149,11 @@ static void test_units_of_cgroups(void **state) {
 }
 
 static void test_paths_and_texts(void **state) {
+        assert_true(image_name_is_valid("we ird_1") && image_name_is_valid(".hidden") &&
+                    image_name_is_valid("\xc3\xa4"));
+        assert_false(image_name_is_valid("") || image_name_is_valid(".") || image_name_is_valid(".."));
+        assert_false(image_name_is_valid("a/b") || image_name_is_valid(".#lock") || image_name_is_valid("a\n"));
+        assert_false(image_name_is_valid("\xff"));
         assert_true(path_is_absolute_and_valid("/"));
         assert_true(path_is_absolute_and_valid("/srv/..web/a.b"));
         assert_false(path_is_absolute_and_valid("srv"));

@@ -364,6 +364,19 @@ static void test_user_numbers_of_many(void **state) {
         fake_done(&f);
 }
 
+static void test_images(void **state) {
+        struct fake f;
+        struct fault fault = FAULT_OK;
+
+        fake_init(&f);
+        assert_int_equal(service_find_image(f.service, "image", &fault), 0);
+        assert_int_equal(service_find_image(f.service, ".host", &fault), 0);
+        assert_int_equal(service_find_image(f.service, "none", &fault), -1);
+        assert_int_equal(fault.kind, FAULT_NO_SUCH_IMAGE);
+        assert_int_equal(service_find_image(f.service, "../image", &fault), -1);
+        fake_done(&f);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_of_a_registration),
         cmocka_unit_test(test_order_of_a_creation),
@@ -380,6 +393,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finding_by_process),
         cmocka_unit_test(test_user_numbers),
         cmocka_unit_test(test_user_numbers_of_many),
+        cmocka_unit_test(test_images),
 };
 
 RUN_TESTS(tests)
