@@ -90,13 +90,14 @@ def run_all_integration(build):
     return [run_integration(build, mode) for mode in MODES]
 
 
-def run_vm(build, suite):
-    """The tests that want systemd as PID 1, in a VM with that Debian suite."""
-    junit = build / "meson-logs" / f"vm-{suite}.junit.xml"
+def run_systemd(build, suite, *arguments):
+    """Tests that want systemd as PID 1, from that Debian suite: in a VM, or with --container in a container."""
+    kind = "container" if "--container" in arguments else "VM"
+    junit = build / "meson-logs" / f"systemd-{kind}-{suite}.junit.xml"
     junit.unlink(missing_ok=True)
-    print(f"\nTests in a VM, {suite}", flush=True)
-    code = subprocess.run([sys.executable, str(TOP / "tests" / "vm" / "run"), "--suite", suite, f"--junit={junit}"],
-                          cwd=TOP).returncode
+    print(f"\nTests with systemd in a {kind}, {suite}", flush=True)
+    code = subprocess.run([sys.executable, str(TOP / "tests" / "vm" / "run"), "--suite", suite, f"--junit={junit}",
+                           *arguments], cwd=TOP).returncode
     if code == SKIP and not junit.exists():
         return 0, 0, 1  # it has said why
     passed, failed, skipped = count(junit)
@@ -111,7 +112,10 @@ def main(arguments):
     results = [run_meson(build, suites or SUITES)]
     if not suites:
         results += run_all_integration(build)
-        results += [run_vm(build, suite) for suite in VM_SUITES]
+        for suite in VM_SUITES:
+            # The comparison with the original asks hundreds of things: in a VM, which is emulated, only some of them.
+            results.append(run_systemd(build, suite, "--container", "test_compat.py"))
+            results.append(run_systemd(build, suite))
     passed, failed, skipped = (sum(column) for column in zip(*results))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0

@@ -41,6 +41,7 @@ def compare(original, muster, rows):
     theirs, ours = original["seen"], muster["seen"]
     missing = object()
     unexpected, used = [], set()
+    asked = {path.split("/")[0] for path in theirs}  # of the other cases nothing can be said
     for path in sorted(theirs.keys() | ours.keys()):
         if is_newer(path, version):
             continue
@@ -52,14 +53,15 @@ def compare(original, muster, rows):
         if row is None:
             show = lambda v: "nothing" if v is missing else json.dumps(v)  # noqa: E731
             unexpected.append(f"{path}\n    original: {show(a)}\n    muster:   {show(b)}")
-    return unexpected, [p for p, _ in rows if p not in used and not is_newer(p, version)]
+    unused = [p for p, _ in rows if p not in used and not is_newer(p, version) and p.split("/")[0] in asked]
+    return unexpected, unused
 
 
 def self_test():
     original = {"systemd": 252, "seen": {"a/x": 1, "a/y": 2, "b": 1, "varlink/x": 1}}
     muster = {"systemd": 252, "seen": {"a/x": 2, "a/y": 3, "b": 1}}
-    unexpected, unused = compare(original, muster, [("a/x", "why"), ("c", "why")])
-    assert len(unexpected) == 1 and unexpected[0].startswith("a/y") and unused == ["c"]
+    unexpected, unused = compare(original, muster, [("a/x", "why"), ("a/z", "why"), ("c/x", "why")])
+    assert len(unexpected) == 1 and unexpected[0].startswith("a/y") and unused == ["a/z"]
 
 
 def main(arguments):

@@ -5,11 +5,14 @@ import shutil
 import subprocess
 
 RESULTS = "/run/muster-vm-results"
+# What PID 1 and the control groups have a part in; the rest is the same in a container, which is ten times as fast.
+IN_A_VM = ["create/", "control/", "restart"]
 
 
 def test_answers_are_those_of_the_original(musterd, capfd):
     """The suite takes musterd away and brings it back; what it has seen goes along with the results."""
-    suite = subprocess.Popen(["/muster-vm/compat/run", "/run/compat"], text=True, stdout=subprocess.PIPE,
+    chosen = [] if os.path.exists("/muster-vm/container") else IN_A_VM
+    suite = subprocess.Popen(["/muster-vm/compat/run", "/run/compat", *chosen], text=True, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, env=dict(os.environ, DOCUMENT="/muster-vm/compatibility.md"))
     said = []
     with capfd.disabled():  # it takes minutes: show that it gets on
