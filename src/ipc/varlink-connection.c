@@ -404,6 +404,9 @@ void connection_free(struct connection *c) {
         buf_done(&c->out);
         count_out(v, c->uid);
         free(c);
+        /* Nobody left to look after; but it is also what ends a pause in accepting. */
+        if (!v->connections && sd_event_source_get_enabled(v->listen, NULL) > 0)
+                sd_event_source_set_enabled(v->ticker, SD_EVENT_OFF);
 }
 
 void connections_tick(struct varlink_server *v) {

@@ -32,6 +32,14 @@ static void on_machine_removed(void *impl, const struct machine *m) {
 
 /* ---- accepting ---- */
 
+/* The ticker runs only while there is somebody to look after: an idle daemon is not woken. */
+static void need_ticker(struct varlink_server *v) {
+        if (sd_event_source_get_enabled(v->ticker, NULL) > 0)
+                return;
+        sd_event_source_set_time_relative(v->ticker, TICK_USEC);
+        sd_event_source_set_enabled(v->ticker, SD_EVENT_ONESHOT);
+}
+
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         struct varlink_server *v = userdata;
 
@@ -40,6 +48,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
 
                 if (client >= 0) {
                         connection_new(v, client);
+                        need_ticker(v);
                         continue;
                 }
                 if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -49,6 +58,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
                                 log_warning_errno(-errno, "Cannot accept a Varlink connection, pausing");
                         v->short_of_descriptors = true;
                         sd_event_source_set_enabled(v->listen, SD_EVENT_OFF);
+                        need_ticker(v);
                 }
                 return 0;
         }
@@ -61,8 +71,9 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         connections_tick(v);
         v->short_of_descriptors = false;
         sd_event_source_set_enabled(v->listen, SD_EVENT_ON);
-        sd_event_source_set_time_relative(source, TICK_USEC);
-        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        if (v->connections)
+                need_ticker(v); /* it has switched itself off by now */
+        return 0;
 }
 
 /* ---- the socket ---- */
@@ -206,6 +217,8 @@ int varlink_server_new(sd_event *e, struct service *s, const struct varlink_conf
                 r = sd_event_add_io(e, &v->listen, v->fd, EPOLLIN, on_connection, v);
         if (r >= 0)
                 r = sd_event_add_time_relative(e, &v->ticker, CLOCK_MONOTONIC, TICK_USEC, 0, on_tick, v);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(v->ticker, SD_EVENT_OFF);
         if (r < 0)
                 return r;
         listener = (struct notify_port){ v, on_machine_new, on_machine_removed };
