@@ -123,6 +123,7 @@ static void on_machine_removed(void *impl, const struct machine *m) {
 static void on_ready(struct dbus *d) {
         d->ready = true;
         d->refused = false;
+        sd_event_source_set_enabled(d->retry, SD_EVENT_OFF); /* it has answered: no need to look again */
         log_debug("The bus name " BUS_NAME " is ours.");
         for (char **name = d->unannounced; name && *name; name++)
                 emit(d, "MachineRemoved", *name);
