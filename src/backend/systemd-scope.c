@@ -3,8 +3,9 @@
  *
  *   start -> on_started -> JobRemoved (on_message) -> finish
  *
- * The match is added before the call, on the same connection, so the signal cannot be missed. Where it does not come (the
- * manager executes itself anew, the bus goes away) the truth is in /proc: the leader is in its scope or it is not. */
+ * The match is added before the call, on the same connection, so the signal cannot be missed. Where it does not come (a
+ * manager that has executed itself anew has another name on the bus, or forgets who wanted to know) we look from time to
+ * time: is the leader in its scope, and has the unit a job still? */
 #include "backend/systemd-scope.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ struct start {
         port_done_fn done;
         void *userdata;
         sd_bus *bus;       /* owned: the connection of this attempt */
-        sd_bus_slot *call; /* StartTransientUnit on its way */
+        sd_bus_slot *call; /* StartTransientUnit on its way, or a look at the unit */
         char *match;       /* what the bus was asked to send us */
         char *job;         /* object path, once it is known */
         char *manager;     /* unique name of who gave it */
@@ -98,11 +99,6 @@ static void call_bus(sd_bus *bus, const char *method, const char *match) {
                 log_debug_errno(r, "Cannot send %s to the bus", method);
 }
 
-/* A manager that executes itself anew comes back under another unique name, and finishes the job under that. */
-#define OWNER_MATCH                                                                                                  \
-        "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',interface='org.freedesktop.DBus'," \
-        "member='NameOwnerChanged',arg0='" SYSTEMD_NAME "'"
-
 /* Not by sd_bus_add_match(): it takes a backslash for an escape, the bus (as the D-Bus specification has it) for itself,
  * and the names of scopes have them. So the bus is asked by hand, and what it sends is met by a filter. */
 static int add_match(struct start *x) {
@@ -114,8 +110,33 @@ static int add_match(struct start *x) {
                 return -ENOMEM;
         }
         call_bus(x->bus, "AddMatch", x->match);
-        call_bus(x->bus, "AddMatch", OWNER_MATCH); /* the bus counts equal ones */
         return 0;
+}
+
+/* ---- how a unit is ---- */
+
+struct unit_row { /* strings are the message's */
+        const char *active, *job_type;
+        uint32_t job; /* 0: none */
+};
+
+static int ask_for_unit(sd_bus *bus, sd_bus_slot **ret_slot, const char *unit, sd_bus_message_handler_t on_answer,
+                        void *userdata) {
+        return sd_bus_call_method_async(bus, ret_slot, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByNames",
+                                        on_answer, userdata, "as", 1, unit);
+}
+
+/* The answer to that. A unit that does not exist has a row, too. */
+static int read_unit_row(sd_bus_message *m, struct unit_row *ret) {
+        int r;
+
+        if (sd_bus_message_is_method_error(m, NULL))
+                return -EIO;
+        r = sd_bus_message_enter_container(m, 'a', "(ssssssouso)");
+        if (r > 0)
+                r = sd_bus_message_read(m, "(ssssssouso)", NULL, NULL, NULL, &ret->active, NULL, NULL, NULL, &ret->job,
+                                        &ret->job_type, NULL);
+        return r > 0 ? 0 : r < 0 ? r : -EBADMSG;
 }
 
 /* ---- the end ---- */
@@ -123,10 +144,8 @@ static int add_match(struct start *x) {
 /* Takes back what this attempt has on its connection. */
 static void disarm(struct start *x) {
         x->call = sd_bus_slot_unref(x->call); /* forgets the call when its answer is still to come */
-        if (x->match && sd_bus_is_open(x->bus) > 0) {
+        if (x->match && sd_bus_is_open(x->bus) > 0)
                 call_bus(x->bus, "RemoveMatch", x->match);
-                call_bus(x->bus, "RemoveMatch", OWNER_MATCH);
-        }
         free(x->match);
         free(x->job);
         free(x->manager);
@@ -385,6 +404,11 @@ static int on_started(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
         return 0;
 }
 
+static void job_failed(struct start *x) {
+        fail(x, -ECONNABORTED, SYSTEMD_ERROR("JobFailed"),
+             "The service manager could not put the leader into a scope: the job failed.");
+}
+
 static void on_job_removed(struct systemd_scopes *s, sd_bus_message *m) {
         const char *job, *unit, *result;
         struct start *x;
@@ -400,20 +424,7 @@ static void on_job_removed(struct systemd_scopes *s, sd_bus_message *m) {
         if (streq(result, "done"))
                 finish(x, 0, NULL, NULL);
         else
-                fail(x, -ECONNABORTED, SYSTEMD_ERROR("JobFailed"),
-                     "The service manager could not put the leader into a scope: the job failed.");
-}
-
-static void on_owner_changed(struct systemd_scopes *s, sd_bus_message *m) {
-        const char *name, *now;
-
-        /* Only the bus itself has that name. */
-        if (!streq_ptr(sd_bus_message_get_sender(m), "org.freedesktop.DBus") ||
-            sd_bus_message_read(m, "sss", &name, NULL, &now) < 0 || !streq(name, SYSTEMD_NAME) || !*now)
-                return;
-        for (struct start *x = s->starts; x; x = x->next)
-                if (x->manager && str_replace(&x->manager, now) < 0) /* the look from time to time has to do */
-                        log_debug_errno(-ENOMEM, "Cannot note the manager's new name");
+                job_failed(x);
 }
 
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -422,8 +433,6 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         if (sd_bus_message_is_signal(m, SYSTEMD_MANAGER, "JobRemoved"))
                 on_job_removed(s, m);
-        else if (sd_bus_message_is_signal(m, "org.freedesktop.DBus", "NameOwnerChanged"))
-                on_owner_changed(s, m);
         else if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", "Disconnected"))
                 for (struct start *x = s->starts; x; x = next) {
                         next = x->next;
@@ -489,6 +498,26 @@ static int begin_or_fail(struct start *x) {
         return 0;
 }
 
+static int on_looked(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
+        struct start *x = userdata;
+        struct unit_row unit;
+
+        x->call = sd_bus_slot_unref(x->call);
+        if (read_unit_row(m, &unit) < 0 || unit.job != 0) /* no answer, or no end yet */
+                return 0;
+        if (streq(unit.active, "active") || leader_is_in(x))
+                finish(x, 0, NULL, NULL);
+        else
+                job_failed(x);
+        return 0;
+}
+
+static void look(struct start *x) {
+        if (x->job && !x->call && ask_for_unit(x->bus, &x->call, x->machine->unit, on_looked, x) < 0)
+                log_debug("Cannot ask for unit %s; trying again.", x->machine->unit);
+        look_after(x, LOOK_USEC);
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct start *x = userdata;
 
@@ -505,7 +534,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         else if (now_usec(x->scopes) - x->begun >= START_USEC)
                 fail(x, -ETIMEDOUT, NULL, "The service manager has not made the scope in time.");
         else
-                look_after(x, LOOK_USEC);
+                look(x);
         return 0;
 }
 
@@ -536,25 +565,19 @@ void systemd_scope_start(struct systemd_scopes *s, const struct machine *m, cons
 
 /* ---- what a predecessor has begun ---- */
 
-static int on_listed(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
-        const char *active, *job_type;
-        uint32_t job;
+static int on_taken_back(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
+        struct unit_row unit;
 
-        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_enter_container(m, 'a', "(ssssssouso)") < 0)
-                return 0;
-        while (sd_bus_message_read(m, "(ssssssouso)", NULL, NULL, NULL, &active, NULL, NULL, NULL, &job, &job_type,
-                                   NULL) > 0)
-                if (streq(active, "inactive") && streq(job_type, "start"))
-                        sd_bus_call_method_async(sd_bus_message_get_bus(m), NULL, SYSTEMD_NAME, SYSTEMD_PATH,
-                                                 SYSTEMD_MANAGER, "CancelJob", NULL, NULL, "u", job);
+        if (read_unit_row(m, &unit) >= 0 && streq(unit.active, "inactive") && streq(unit.job_type, "start"))
+                sd_bus_call_method_async(sd_bus_message_get_bus(m), NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                         "CancelJob", NULL, NULL, "u", unit.job);
         return 0;
 }
 
 int systemd_scope_take_back(sd_bus *bus, const char *unit) {
         if (!bus || sd_bus_is_open(bus) <= 0)
                 return -ENOTCONN;
-        return sd_bus_call_method_async(bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByNames",
-                                        on_listed, NULL, "as", 1, unit);
+        return ask_for_unit(bus, NULL, unit, on_taken_back, NULL);
 }
 
 const struct refusal *systemd_scopes_refusal(const struct systemd_scopes *s) {
