@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/auto.h"
+#include "base/str.h"
 #include "core/name.h"
 
 static bool is_of_type(const char *directory, const char *name, const char *suffix, mode_t type) {
@@ -27,10 +28,14 @@ static int images_exists(void *impl, const char *name) {
                 mode_t type;
         } forms[] = { { "", S_IFDIR }, { ".raw", S_IFREG }, { "", S_IFBLK }, { ".mstack", S_IFDIR } };
 
-        for (size_t d = 0; d < ELEMENTS(directories); d++)
+        for (size_t d = 0; d < ELEMENTS(directories); d++) {
+                /* Newer versions of the original find a disk by its whole name, too. */
+                if (endswith(name, ".raw") && is_of_type(directories[d], name, "", S_IFREG))
+                        return 1;
                 for (size_t f = 0; f < ELEMENTS(forms); f++)
                         if (is_of_type(directories[d], name, forms[f].suffix, forms[f].type))
                                 return 1;
+        }
         return 0;
 }
 
