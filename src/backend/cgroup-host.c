@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/str.h"
 #include "codec/proc-text.h"
+#include "core/name.h"
 #include "sys/cgroup-signal.h"
 #include "sys/cgroup.h"
 #include "sys/fileio.h"
@@ -196,4 +197,21 @@ int cgroup_host_signal(const struct cgroup_host *h, const char *path, int sig) {
         if (sig != SIGKILL)
                 return cgroup_signal(fd, sig);
         return cgroup_kill_v2(fd) >= 0 ? 1 : kill_in_passes(fd, false);
+}
+
+int cgroup_host_place(const struct cgroup_host *h, pid_t pid, struct placement *ret) {
+        struct placement p = { NULL, NULL, NULL };
+        int r;
+
+        r = cgroup_host_locate(h, pid, &p.cgroup);
+        if (r == -ESRCH || r == -ENOMEM)
+                return r;
+        if (r >= 0)
+                r = cgroup_path_to_unit(p.cgroup, strempty(h->layout.tracking.prefix), &p.unit, &p.subgroup);
+        if (r == -ENOMEM) {
+                placement_done(&p);
+                return r;
+        }
+        *ret = p;
+        return 0;
 }

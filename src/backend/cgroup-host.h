@@ -9,6 +9,7 @@
 
 #include "base/diag.h"
 #include "codec/cgroup-layout.h"
+#include "core/ports.h"
 #include "core/scope.h"
 
 struct cgroup_host {
@@ -48,6 +49,9 @@ struct cgroup_wanted {
         uid_t uid;               /* whom it is delegated to */
         pid_t pid;               /* who lives in it first */
 };
+
+/* Where a process is, for the supervisor port's locate(): unit NULL when its path has none. -ESRCH, -ENOMEM. */
+int cgroup_host_place(const struct cgroup_host *h, pid_t pid, struct placement *ret);
 
 /* Where the scope `unit` of a slice is; malloc'ed. -EINVAL: no slice. -ENOMEM. */
 int cgroup_host_scope_path(const struct cgroup_host *h, const char *slice, const char *unit, char **ret);

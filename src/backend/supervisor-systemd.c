@@ -52,20 +52,8 @@ static sd_bus *get_bus(const struct supervisor_systemd *s) {
 
 static int port_locate(void *impl, pid_t pid, struct placement *ret) {
         struct supervisor_systemd *s = impl;
-        struct placement p = { NULL, NULL, NULL };
-        int r;
 
-        r = cgroup_host_locate(&s->host, pid, &p.cgroup);
-        if (r == -ESRCH || r == -ENOMEM)
-                return r;
-        if (r >= 0)
-                r = cgroup_path_to_unit(p.cgroup, strempty(s->host.layout.tracking.prefix), &p.unit, &p.subgroup);
-        if (r == -ENOMEM) {
-                placement_done(&p);
-                return r;
-        }
-        *ret = p;
-        return 0;
+        return cgroup_host_place(&s->host, pid, ret);
 }
 
 static int port_plan(void *impl, const char *name, const struct scope_properties *props, struct placement *ret,
