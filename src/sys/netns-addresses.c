@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/auto.h"
+#include "sys/rtnetlink.h"
 
 #define DATAGRAM_MAX ((size_t) 32 * 1024) /* the kernel fills dumps up to the reader's buffer, at most this */
 #define DATAGRAMS_MAX 1000                /* a namespace may hold any number of addresses: we look at some 300000 */
@@ -144,38 +145,12 @@ static void add_address(const uint8_t *data, size_t size, struct netns_addresses
         memcpy(entry->bytes, bytes, family_size(body.ifa_family));
 }
 
-static int reported_error(const uint8_t *data, size_t size) {
-        int error;
-
-        if (size < sizeof(error))
-                return -EBADMSG;
-        memcpy(&error, data, sizeof(error));
-        return error < 0 && error >= -4095 ? error : -EBADMSG;
+static void on_message(void *userdata, const uint8_t *data, size_t size) {
+        add_address(data, size, userdata);
 }
 
 int netns_addresses_decode(const void *data, size_t size, struct netns_addresses *ret) {
-        const uint8_t *p = data;
-
-        while (size >= sizeof(struct nlmsghdr)) {
-                struct nlmsghdr head;
-                size_t step;
-
-                memcpy(&head, p, sizeof(head));
-                if (head.nlmsg_len < NLMSG_HDRLEN || head.nlmsg_len > size)
-                        return -EBADMSG;
-                if (head.nlmsg_type == NLMSG_DONE)
-                        return 1;
-                if (head.nlmsg_type == NLMSG_ERROR)
-                        return reported_error(p + NLMSG_HDRLEN, head.nlmsg_len - NLMSG_HDRLEN);
-                if (head.nlmsg_type == RTM_NEWADDR)
-                        add_address(p + NLMSG_HDRLEN, head.nlmsg_len - NLMSG_HDRLEN, ret);
-                step = NLMSG_ALIGN(head.nlmsg_len);
-                if (step >= size)
-                        return 0;
-                p += step;
-                size -= step;
-        }
-        return size == 0 ? 0 : -EBADMSG;
+        return rtnetlink_each(data, size, RTM_NEWADDR, on_message, ret);
 }
 
 static int compare(const void *pa, const void *pb) {

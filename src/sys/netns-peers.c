@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "base/auto.h"
+#include "sys/rtnetlink.h"
 
 #define DATAGRAM_MAX ((size_t) 32 * 1024) /* the kernel fills dumps up to the reader's buffer, at most this */
 #define DATAGRAMS_MAX 10000
@@ -82,38 +83,12 @@ static void add_link(const uint8_t *data, size_t size, struct netns_peers *ret) 
         ret->entries[ret->n++] = (struct netns_peer){ (unsigned) body.ifi_index, nsid };
 }
 
-static int reported_error(const uint8_t *data, size_t size) {
-        int error;
-
-        if (size < sizeof(error))
-                return -EBADMSG;
-        memcpy(&error, data, sizeof(error));
-        return error < 0 && error >= -4095 ? error : -EBADMSG;
+static void on_message(void *userdata, const uint8_t *data, size_t size) {
+        add_link(data, size, userdata);
 }
 
 int netns_peers_decode(const void *data, size_t size, struct netns_peers *ret) {
-        const uint8_t *p = data;
-
-        while (size >= sizeof(struct nlmsghdr)) {
-                struct nlmsghdr head;
-                size_t step;
-
-                memcpy(&head, p, sizeof(head));
-                if (head.nlmsg_len < NLMSG_HDRLEN || head.nlmsg_len > size)
-                        return -EBADMSG;
-                if (head.nlmsg_type == NLMSG_DONE)
-                        return 1;
-                if (head.nlmsg_type == NLMSG_ERROR)
-                        return reported_error(p + NLMSG_HDRLEN, head.nlmsg_len - NLMSG_HDRLEN);
-                if (head.nlmsg_type == RTM_NEWLINK)
-                        add_link(p + NLMSG_HDRLEN, head.nlmsg_len - NLMSG_HDRLEN, ret);
-                step = NLMSG_ALIGN(head.nlmsg_len);
-                if (step >= size)
-                        return 0;
-                p += step;
-                size -= step;
-        }
-        return size == 0 ? 0 : -EBADMSG;
+        return rtnetlink_each(data, size, RTM_NEWLINK, on_message, ret);
 }
 
 /* ---- asking ---- */
@@ -193,7 +168,7 @@ static int find_nsid(int fd, int netns_fd, union datagram *d, int32_t *ret) {
                 return r;
         if (size < skip || d->align.nlmsg_len > size || d->align.nlmsg_type != RTM_NEWNSID)
                 return d->align.nlmsg_type == NLMSG_ERROR && size > NLMSG_HDRLEN
-                               ? reported_error((uint8_t *) d->bytes + NLMSG_HDRLEN, size - NLMSG_HDRLEN)
+                               ? rtnetlink_error((uint8_t *) d->bytes + NLMSG_HDRLEN, size - NLMSG_HDRLEN)
                                : -EBADMSG;
         return find_int32((uint8_t *) d->bytes + skip, size - skip, NETNSA_NSID, ret) ? 0 : -EBADMSG;
 }
