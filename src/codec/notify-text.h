@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* codec/notify-text.h: the fields of an sd_notify(3) datagram that a container manager passes on. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NOTIFY_TEXT_MAX 4096 /* bytes of a datagram: what service managers take */
+
+struct notify_text {
+        bool ready;                   /* READY=1 */
+        bool has_status;              /* STATUS=, may be empty */
+        char status[NOTIFY_TEXT_MAX]; /* valid UTF-8 without control characters */
+};
+
+/* Lines FIELD=value; all other fields are skipped, the first of several counts, and so does no status that is not text. One
+ * NUL at the end is forgiven. -EBADMSG: empty, or a NUL elsewhere. -EMSGSIZE: more than NOTIFY_TEXT_MAX bytes. */
+int notify_text_decode(const char *text, size_t size, struct notify_text *ret);
