@@ -18,24 +18,31 @@ enum payload_end {
 
 struct supervised {
         const char *machine;       /* borrowed, as are all below */
-        pid_t pid;                 /* PID 1 of the payload, in our pid namespace */
+        pid_t pid;                 /* PID 1 of the payload, our child, in our pid namespace */
         int pidfd;                 /* of the same; not closed by supervise() */
         enum console_mode console; /* decided: never CONSOLE_UNSET or CONSOLE_AUTOPIPE */
         int terminal;              /* master of the payload's pseudo terminal; -EBADF with CONSOLE_PIPE */
         int notify;                /* datagram socket bound to /run/host/notify, SO_PASSCRED set; or -EBADF */
-        int kill_signal;           /* to PID 1 on SIGTERM and SIGINT; 0: none, then it is killed at once */
+        int kill_signal;           /* to PID 1 on SIGTERM, SIGINT and SIGHUP; 0: none, then it is killed at once */
         bool notify_ready;         /* say READY=1 to our own service manager only when the payload has said so */
         bool quiet;
 };
 
-/* Says READY to $NOTIFY_SOCKET, forwards, waits. The caller has blocked SIGCHLD, SIGWINCH, SIGTERM, SIGINT (supervise_signals())
- * before it started the payload. On return the payload has been reaped, what was left in the terminal has been written out, and
- * the caller's own terminal is as it was. 0 and *ret, *ret_status; negative errno when waiting itself is impossible. */
+/* Blocks the signals that supervise() reads, and those that would end us before we have cleaned up. SIGHUP stays ignored where
+ * it is (nohup(1)). *ret_payload: the mask that the payload shall have, a sigset_t: an empty one. Negative errno. */
+int supervise_signals(void *ret_payload);
+
+/* Says READY to $NOTIFY_SOCKET, forwards, waits. The caller has called supervise_signals() before it started the payload. On
+ * return the payload has been reaped, what was left in the terminal has been written out, and the caller's own terminal is as
+ * it was. 0 and *ret, *ret_status; negative errno when waiting itself is impossible: then the payload may still run. */
 int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status);
 
-/* Blocks the signals that supervise() reads; *ret_old: the mask that the payload shall have (sigset_t). Negative errno. */
-int supervise_signals(void *ret_old);
+/* One line about it: a notice, less when quiet; an error when the payload died of a signal. */
+void payload_end_report(const struct supervised *s, enum payload_end end, int status);
 
 /* What the program exits with: n for PAYLOAD_EXITED (133 means a reboot to service managers, so it becomes 1), 0 for power-off,
  * 133 for a reboot that the caller does not carry out, else 1. */
 int payload_exit_status(enum payload_end end, int status);
+
+/* The program's last word to $NOTIFY_SOCKET: STOPPING=1, whether it terminates or wants a restart (133), EXIT_STATUS=. */
+void supervise_say_goodbye(int exit_status);

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One poll(2) over the pidfd of the payload, a signalfd, the notification socket and the console. A payload without console
+ * that nobody disturbs costs one poll(2) and one waitid(2). */
+#include "muster-spawn/supervise.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/signame.h"
+#include "muster-spawn/console.h"
+#include "muster-spawn/notify-relay.h"
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+#define EXIT_REBOOT 133    /* what service managers take for the wish to be started again */
+#define LAST_WORDS_MAX 64U /* datagrams that are read after the end */
+
+enum { POLL_PAYLOAD, POLL_SIGNALS, POLL_NOTIFY, POLL_CONSOLE, _POLL_MAX = POLL_CONSOLE + _CONSOLE_POLL_MAX };
+
+struct watch {
+        const struct supervised *s;
+        struct console console;
+        struct notify_relay notify;
+        int signals;
+        bool stopping, killed; /* asked to end; sent SIGKILL */
+        bool ended;
+        bool interrupted; /* while the last output is written */
+        siginfo_t end;
+};
+
+/* "SIGTERM", "SIGRTMIN+4". */
+static const char *signal_text(int sig, char buffer[static 32]) {
+        const char *name = signal_to_string(sig);
+
+        if (name)
+                return name;
+        (void) snprintf(buffer, 32, sig > SIGRTMIN ? "SIGRTMIN+%d" : "SIGRTMIN", sig - SIGRTMIN);
+        return buffer;
+}
+
+static void signals_watched(sigset_t *ret) {
+        static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGWINCH, SIGCONT };
+
+        sigemptyset(ret);
+        for (size_t i = 0; i < ELEMENTS(watched); i++)
+                sigaddset(ret, watched[i]);
+}
+
+int supervise_signals(void *ret_payload) {
+        struct sigaction hangup;
+        sigset_t set;
+
+        signals_watched(&set);
+        sigaddset(&set, SIGPIPE); /* of a standard output that nobody reads */
+        if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN)
+                sigdelset(&set, SIGHUP);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        (void) signal(SIGCHLD, SIG_DFL); /* ignored, it would take the payload's status away (waitid(2)) */
+        sigemptyset(ret_payload);
+        return 0;
+}
+
+/* Our terminal is raw: a line would begin where the last one ended. */
+__attribute__((format(printf, 2, 3))) static void say(struct watch *w, const char *format, ...) {
+        char text[256];
+        va_list ap;
+
+        if (w->s->quiet)
+                return;
+        va_start(ap, format);
+        (void) vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        console_pause(&w->console);
+        log_notice("%s", text);
+        console_resume(&w->console);
+}
+
+static void send_signal(struct watch *w, int sig) {
+        char buffer[32];
+
+        /* -ESRCH: it ends right now, which is what all of them are for. */
+        if (syscall(SYS_pidfd_send_signal, w->s->pidfd, sig, NULL, 0U) < 0 && errno != ESRCH)
+                log_error_errno(-errno, "Cannot send %s to machine '%s'", signal_text(sig, buffer), w->s->machine);
+}
+
+static void kill_now(struct watch *w, const char *why) {
+        say(w, "Killing machine '%s': %s", w->s->machine, why);
+        w->killed = true;
+        send_signal(w, SIGKILL);
+}
+
+static void ask_to_stop(struct watch *w, int received) {
+        char buffer[2][32];
+
+        if (w->s->kill_signal == 0)
+                kill_now(w, "no signal is set that would ask it to end (--kill-signal=)");
+        else if (w->stopping)
+                kill_now(w, "asked to end for the second time");
+        else {
+                w->stopping = true;
+                say(w, "Got %s, asking machine '%s' to end by %s; once more kills it", signal_text(received, buffer[0]),
+                    w->s->machine, signal_text(w->s->kill_signal, buffer[1]));
+                send_signal(w, w->s->kill_signal);
+                notify_relay_stopping(&w->notify);
+        }
+}
+
+static void read_signal(struct watch *w) {
+        struct signalfd_siginfo si;
+
+        if (read(w->signals, &si, sizeof(si)) != (ssize_t) sizeof(si))
+                return;
+        switch (si.ssi_signo) {
+        case SIGWINCH:
+                console_resize(&w->console);
+                break;
+        case SIGCONT:
+                console_continue(&w->console);
+                break;
+        default: /* SIGTERM, SIGINT, SIGHUP */
+                if (w->ended)
+                        w->interrupted = true;
+                else
+                        ask_to_stop(w, (int) si.ssi_signo);
+        }
+}
+
+static void obey(struct watch *w, enum hot_key key) {
+        switch (key) {
+        case HOT_KEY_NONE:
+                break;
+        case HOT_KEY_KILL:
+                kill_now(w, "^] was typed three times");
+                break;
+        case HOT_KEY_REBOOT:
+                say(w, "Asking machine '%s' to reboot", w->s->machine);
+                send_signal(w, SIGRTMIN + 5);
+                break;
+        case HOT_KEY_POWER_OFF:
+                say(w, "Asking machine '%s' to power off", w->s->machine);
+                send_signal(w, SIGRTMIN + 4);
+                break;
+        case HOT_KEY_UNKNOWN:
+                say(w, "^] ^] goes with r (reboot) and p (power off), and a third ^] kills machine '%s'",
+                    w->s->machine);
+                break;
+        }
+}
+
+static int reap(struct watch *w) {
+        /* __WALL: also when it was cloned to end without SIGCHLD. */
+        while (waitid((idtype_t) P_PIDFD, (id_t) w->s->pidfd, &w->end, WEXITED | __WALL) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        w->ended = true;
+        return 0;
+}
+
+static int handle(struct watch *w, const struct pollfd slots[static _POLL_MAX]) {
+        if (slots[POLL_SIGNALS].revents)
+                read_signal(w);
+        if (slots[POLL_NOTIFY].revents) {
+                unsigned left = slots[POLL_PAYLOAD].revents ? LAST_WORDS_MAX : 1;
+
+                while (left-- > 0 && notify_relay_read(&w->notify))
+                        ;
+        }
+        obey(w, console_move(&w->console, slots + POLL_CONSOLE));
+        return slots[POLL_PAYLOAD].revents ? reap(w) : 0;
+}
+
+static int loop(struct watch *w) {
+        while (!w->interrupted && (!w->ended || console_drain(&w->console))) {
+                struct pollfd slots[_POLL_MAX] = {
+                        [POLL_PAYLOAD] = { .fd = w->ended ? -1 : w->s->pidfd, .events = POLLIN },
+                        [POLL_SIGNALS] = { .fd = w->signals, .events = POLLIN },
+                        [POLL_NOTIFY] = { .fd = w->ended ? -1 : w->notify.socket, .events = POLLIN },
+                };
+                int timeout = console_poll(&w->console, slots + POLL_CONSOLE), r;
+
+                r = poll(slots, _POLL_MAX, timeout);
+                if (r < 0 && errno != EINTR)
+                        return -errno;
+                if (r < 0)
+                        continue;
+                r = handle(w, slots);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static enum payload_end end_of(const struct watch *w) {
+        if (w->end.si_code == CLD_EXITED)
+                return PAYLOAD_EXITED;
+        if (w->killed && w->end.si_status == SIGKILL)
+                return PAYLOAD_KILLED;
+        if (w->end.si_code == CLD_KILLED && w->end.si_status == SIGINT)
+                return PAYLOAD_POWER_OFF;
+        if (w->end.si_code == CLD_KILLED && w->end.si_status == SIGHUP)
+                return PAYLOAD_REBOOT;
+        return PAYLOAD_SIGNALED;
+}
+
+int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status) {
+        struct watch w;
+        AUTO_CLOSE int signals = -EBADF;
+        sigset_t set;
+        int r;
+
+        signals_watched(&set);
+        signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (signals < 0)
+                return -errno;
+        w.s = s;
+        w.signals = signals;
+        w.stopping = w.killed = w.ended = w.interrupted = false;
+        notify_relay_start(&w.notify, s->notify, s->pid);
+        console_start(&w.console, s->console, s->terminal);
+        notify_relay_started(&w.notify, !s->notify_ready);
+        r = loop(&w);
+        console_stop(&w.console, !s->quiet);
+        notify_relay_stop(&w.notify);
+        if (r < 0)
+                return r;
+        *ret = end_of(&w);
+        *ret_status = w.end.si_status;
+        return 0;
+}
+
+void payload_end_report(const struct supervised *s, enum payload_end end, int status) {
+        enum log_level level = s->quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE;
+        char buffer[32];
+
+        switch (end) {
+        case PAYLOAD_EXITED:
+                if (status == 0)
+                        log_full(LOG_LEVEL_DEBUG, 0, NULL, "Machine '%s' has ended", s->machine);
+                else
+                        log_full(level, 0, NULL, "Machine '%s' has ended with exit status %d", s->machine, status);
+                break;
+        case PAYLOAD_SIGNALED:
+                log_error("Machine '%s' was ended by %s", s->machine, signal_text(status, buffer));
+                break;
+        case PAYLOAD_POWER_OFF:
+                log_full(level, 0, NULL, "Machine '%s' has been shut down", s->machine);
+                break;
+        case PAYLOAD_REBOOT:
+                log_full(level, 0, NULL, "Machine '%s' is being rebooted", s->machine);
+                break;
+        case PAYLOAD_KILLED:
+                log_full(level, 0, NULL, "Machine '%s' has been killed", s->machine);
+                break;
+        }
+}
+
+int payload_exit_status(enum payload_end end, int status) {
+        switch (end) {
+        case PAYLOAD_EXITED:
+                return status == EXIT_REBOOT ? 1 : status;
+        case PAYLOAD_POWER_OFF:
+                return 0;
+        case PAYLOAD_REBOOT:
+                return EXIT_REBOOT;
+        case PAYLOAD_SIGNALED:
+        case PAYLOAD_KILLED:
+                break;
+        }
+        return 1;
+}
+
+void supervise_say_goodbye(int exit_status) {
+        struct notify_relay n;
+
+        notify_relay_start(&n, -EBADF, 0);
+        notify_relay_goodbye(&n, exit_status == EXIT_REBOOT, exit_status);
+        notify_relay_stop(&n);
+}
