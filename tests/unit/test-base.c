@@ -2,8 +2,10 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 
+#include "base/capname.h"
 #include "base/diag.h"
 #include "base/errname.h"
 #include "base/id128.h"
@@ -191,6 +193,39 @@ static void test_diag_and_errno_names(void **state) {
         assert_null(errno_name(99999));
 }
 
+static void test_capability_names(void **state) {
+        static const struct {
+                const char *in;
+                int out;
+        } cases[] = {
+                { "CAP_CHOWN", CAP_CHOWN },
+                { "cap_net_admin", CAP_NET_ADMIN },
+                { "Cap_Sys_Resource", CAP_SYS_RESOURCE },
+                { "CAP_SETFCAP", CAP_SETFCAP },
+                { "CAP_MAC_OVERRIDE", CAP_MAC_OVERRIDE },
+                { "CAP_CHECKPOINT_RESTORE", 40 },
+                { "0", 0 },
+                { "12", 12 },
+                { "63", 63 },
+                { "64", -EINVAL },
+                { "4294967296", -EINVAL },
+                { "-1", -EINVAL },
+                { "net_admin", -EINVAL },
+                { "CAP_", -EINVAL },
+                { "CAP_CHOWN ", -EINVAL },
+                { "all", -EINVAL },
+                { "", -EINVAL },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++)
+                if (capability_from_string(cases[i].in) != cases[i].out)
+                        fail_msg("\"%s\" gives %d", cases[i].in, capability_from_string(cases[i].in));
+        for (int i = 0; i <= 40; i++)
+                assert_int_equal(capability_from_string(capability_to_string(i)), i);
+        assert_null(capability_to_string(-1));
+        assert_null(capability_to_string(41));
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prefix_and_suffix),
         cmocka_unit_test(test_buffer),
@@ -202,6 +237,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_process_identity),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_diag_and_errno_names),
+        cmocka_unit_test(test_capability_names),
 };
 
 RUN_TESTS(tests)
