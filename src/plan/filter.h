@@ -3,13 +3,14 @@
  * made when Muster is built; nothing is asked of the kernel. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/diag.h"
 
 struct spec;
+
+#define FILTER_INSTRUCTIONS_MAX 4096 /* BPF_MAXINSNS of <linux/bpf_common.h> */
 
 /* One instruction, as struct sock_filter of <linux/filter.h> lays it out. */
 struct filter_instruction {
@@ -20,13 +21,13 @@ struct filter_instruction {
 
 struct filter {
         struct filter_instruction *code;
-        size_t n_code; /* at most BPF_MAXINSNS, 4096 */
+        size_t n_code;    /* at most FILTER_INSTRUCTIONS_MAX */
         size_t n_allowed; /* calls of the native ABI that may be made, for people */
 };
 
 /* Fills *ret from the rules, address families and sync suppression of `spec` and from the capabilities that the payload will
- * keep in its bounding set (they open groups of calls). `warn` is told what was ignored (an unknown group); may be NULL.
- * -EINVAL with a diag: what the user wrote is wrong. -E2BIG: more than BPF_MAXINSNS. -ENOMEM. */
-int filter_build(const struct spec *spec, uint64_t capabilities, void (*warn)(const char *text, void *userdata), void *userdata,
-                 struct filter *ret, struct diag *diag);
+ * keep in its bounding set (they open groups of calls). `warn` is told in a sentence what has no effect; may be NULL.
+ * -E2BIG with a diag: more address families than a program can hold. -ENOMEM. */
+int filter_build(const struct spec *spec, uint64_t capabilities, void (*warn)(const char *text, void *userdata),
+                 void *userdata, struct filter *ret, struct diag *diag);
 void filter_done(struct filter *f);
