@@ -156,8 +156,9 @@ static void read_numbers(const char *path, bool use) {
                 newest = number > newest ? number : newest;
                 for (size_t i = 0; use && i < n_abis; i++) {
                         int full = number + (abis[i].scmp == SCMP_ARCH_X32 ? X32_BIT : 0);
+                        bool is_known = seccomp_syscall_resolve_name_arch(abis[i].scmp, name) != __NR_SCMP_ERROR;
 
-                        if (abi_is_named(line + end, abis[i].name) && !number_is_taken(i, full))
+                        if (!is_known && abi_is_named(line + end, abis[i].name) && !number_is_taken(i, full))
                                 set_number(name, i, full);
                 }
         }
