@@ -15,7 +15,7 @@
 
 #include "unit.h"
 
-/* As fork(2), in new namespaces (CLONE_NEW*). *ret_pidfd may be NULL. Skips the test where the system does not allow that. */
+/* As fork(2), in new namespaces (CLONE_NEW*); ret_pidfd may be NULL. -1 and errno. */
 static inline pid_t fork_into(uint64_t namespaces, int *ret_pidfd) {
         int pidfd = -EBADF;
         struct clone_args args = {
@@ -25,15 +25,22 @@ static inline pid_t fork_into(uint64_t namespaces, int *ret_pidfd) {
         };
         pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
 
+        if (pid > 0 && ret_pidfd)
+                *ret_pidfd = pidfd;
+        else if (pid > 0)
+                close(pidfd);
+        return pid;
+}
+
+/* Skips the test where the system does not allow them. */
+static inline void require_namespaces(uint64_t namespaces) {
+        pid_t pid = fork_into(namespaces, NULL);
+
+        if (pid == 0)
+                _exit(0);
         if (pid < 0) {
                 print_message("skipped: no namespaces of our own: %s\n", strerror(errno));
                 skip();
         }
-        if (pid > 0) {
-                if (ret_pidfd)
-                        *ret_pidfd = pidfd;
-                else
-                        close(pidfd);
-        }
-        return pid;
+        waitpid(pid, NULL, 0);
 }

@@ -26,8 +26,10 @@ static pid_t start(payload_fn payload, int *ret_ready) {
         int ready[2];
         pid_t pid;
 
+        require_namespaces(ISOLATED);
         assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
         pid = fork_into(ISOLATED, NULL);
+        assert_true(pid >= 0);
         if (pid == 0) {
                 sigset_t none;
 
@@ -290,8 +292,10 @@ static pid_t start_showing(char *const *environment, uint64_t namespaces) {
         int ready[2];
         pid_t pid;
 
+        require_namespaces(namespaces);
         assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
         pid = fork_into(namespaces, NULL);
+        assert_true(pid >= 0);
         if (pid == 0) {
                 char *argv[] = { (char *) "show", (char *) "--secret-argument", NULL };
 
