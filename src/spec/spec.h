@@ -13,7 +13,7 @@
 /* Groups of settings. An option of a group on the command line makes every key of that group in a settings file
  * inert (systemd-nspawn(1), --settings=). One bit each in spec.set. */
 enum spec_group {
-        SPEC_START,        /* -a, -b, positional words */
+        SPEC_START, /* -a, -b, positional words */
         SPEC_ENVIRONMENT,
         SPEC_USER,
         SPEC_CAPABILITIES, /* add, drop, ambient together */
@@ -136,7 +136,13 @@ struct spec_rlimit {
         uint64_t soft, hard; /* SPEC_RLIMIT_INFINITY: none */
 };
 
-enum spec_mount_type { SPEC_MOUNT_BIND, SPEC_MOUNT_TMPFS, SPEC_MOUNT_OVERLAY, SPEC_MOUNT_INACCESSIBLE, _SPEC_MOUNT_MAX };
+enum spec_mount_type {
+        SPEC_MOUNT_BIND,
+        SPEC_MOUNT_TMPFS,
+        SPEC_MOUNT_OVERLAY,
+        SPEC_MOUNT_INACCESSIBLE,
+        _SPEC_MOUNT_MAX
+};
 enum spec_idmap { IDMAP_NONE, IDMAP_SAME, IDMAP_ROOT, IDMAP_OWNER, _SPEC_IDMAP_MAX };
 
 /* A path as the user wrote it, without the marks. Relative ones are relative to the caller's directory. */
@@ -147,8 +153,8 @@ struct spec_path {
 
 struct spec_mount {
         enum spec_mount_type type;
-        struct spec_path source;  /* bind: what to bind; overlay: the upper directory */
-        struct spec_path *lower;  /* overlay: n_lower of them, as written: the lowest first */
+        struct spec_path source; /* bind: what to bind; overlay: the upper directory */
+        struct spec_path *lower; /* overlay: n_lower of them, as written: the lowest first */
         size_t n_lower;
         char *destination; /* absolute, normalised */
         char *options;     /* tmpfs: mount options as written; may be NULL */
@@ -167,7 +173,8 @@ struct spec_credential {
 enum spec_link_type { SPEC_LINK_INTERFACE, SPEC_LINK_MACVLAN, SPEC_LINK_IPVLAN, SPEC_LINK_VETH_EXTRA, _SPEC_LINK_MAX };
 struct spec_link {
         enum spec_link_type type;
-        char host[16], container[16]; /* interface names; container is always filled */
+        char host[16], container[16]; /* interface names; container is empty where the default one is meant that is
+                                       * made of the host's ("mv-", "iv-"): the plan makes and shortens it */
 };
 
 struct spec_port {
@@ -208,11 +215,12 @@ struct spec {
 
         /* execution */
         enum start_mode start_mode;
-        char **command;     /* NULL: a login shell, or no argument for the init */
-        char *chdir;        /* absolute, normalised; NULL: / with a command, the home directory without */
-        char **environment; /* NAME=VALUE, the last of a name wins; names without a value already resolved */
-        char *user;         /* NULL: root */
-        int kill_signal;    /* 0: not set; -1 reset by an empty value */
+        bool start_mode_set; /* asked for, not just the default */
+        char **command;      /* NULL: a login shell, or no argument for the init */
+        char *chdir;         /* absolute, normalised; NULL: / with a command, the home directory without */
+        char **environment;  /* NAME=VALUE, the last of a name wins; names without a value already resolved */
+        char *user;          /* NULL: root */
+        int kill_signal;     /* 0: not set; -1 reset by an empty value */
         bool notify_ready, suppress_sync;
 
         /* identity */
@@ -240,8 +248,9 @@ struct spec {
         bool no_new_privileges;
         struct spec_syscall_rule *syscall_rules;
         size_t n_syscall_rules;
-        bool address_families_set, address_families_deny; /* a list to allow, or (deny) to refuse; empty allow list: none */
-        int *address_families;                             /* AF_* numbers */
+        bool address_families_set,
+                address_families_deny; /* a list to allow, or (deny) to refuse; empty allow list: none */
+        int *address_families;         /* AF_* numbers */
         size_t n_address_families;
         char *selinux_context, *selinux_apifs_context;
         struct spec_rlimit rlimits[SPEC_RLIMITS];
@@ -256,6 +265,7 @@ struct spec {
         enum timezone_mode timezone;
         enum link_journal link_journal;
         char *forward_journal;
+        bool forward_journal_limited; /* one of --forward-journal-max-use= and so on was given */
         struct spec_mount *mounts;
         size_t n_mounts;
         char **bind_users, **bind_user_groups;
@@ -274,16 +284,19 @@ struct spec {
         bool share_ipc, share_pid, share_uts;
         bool no_cgroup_namespace, api_writable, api_network;
         bool no_tmpfs_tmp, no_lock, no_os_release_check, no_seccomp;
-        int unified_cgroup; /* -1: by the host; 0, 1 */
+        int unified_cgroup;      /* -1: by the host; 0, 1 */
         char *container_service; /* value of $container; NULL: the default */
         unsigned char network_mac[6];
         bool network_mac_set;
+
+        char **notices; /* what the user should know before the start, one sentence each: nothing that stops it */
 };
 
 /* An empty spec: everything unset. Ends the program's worries about defaults: a field is what the user said, or zero. */
 void spec_init(struct spec *s);
 /* Frees what it holds; accepts a half-filled one, and one that is done already. */
 void spec_done(struct spec *s);
+void spec_mount_done(struct spec_mount *m);
 
 static inline bool spec_has(const struct spec *s, enum spec_group group) {
         return s->set & (UINT64_C(1) << group);
