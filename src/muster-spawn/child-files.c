@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Steps of the child that make, write and remove files in the container. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "muster-spawn/child.h"
+
+int child_make_parents(const char *path) {
+        char parent[PATH_MAX];
+        size_t size = strlen(path);
+
+        if (size >= sizeof(parent))
+                return -ENAMETOOLONG;
+        memcpy(parent, path, size + 1);
+        for (char *slash = strchr(parent + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
+                if (mkdir(parent, 0755) < 0 && errno != EEXIST && errno != EROFS)
+                        return -errno;
+                *slash = '/';
+        }
+        return 0;
+}
+
+/* Something else under a name that is not taken yet, then renamed over what was there. */
+static int temporary_name(const char *target, char ret[static PATH_MAX]) {
+        const char *slash = strrchr(target, '/');
+        int n = snprintf(ret, PATH_MAX, "%.*s/.#%s.muster-spawn", (int) (slash - target), target, slash + 1);
+
+        if (n < 0 || n >= PATH_MAX)
+                return -ENAMETOOLONG;
+        if (unlink(ret) < 0 && errno != ENOENT)
+                return -errno;
+        return 0;
+}
+
+static int replace_link(const struct step *s) {
+        char temporary[PATH_MAX], now[PATH_MAX];
+        ssize_t n = readlink(s->target, now, sizeof(now) - 1);
+        int r;
+
+        if (n >= 0) {
+                now[n] = '\0';
+                if (strcmp(now, s->source) == 0)
+                        return 0;
+        }
+        r = temporary_name(s->target, temporary);
+        if (r < 0)
+                return r;
+        if (symlink(s->source, temporary) < 0)
+                return -errno;
+        if (rename(temporary, s->target) < 0) {
+                r = -errno;
+                unlink(temporary);
+                return r;
+        }
+        return 0;
+}
+
+static int node(struct execution *x, const struct step *s) {
+        int r;
+
+        if (s->flags & STEP_CREATE) {
+                r = child_make_parents(s->target);
+                if (r < 0)
+                        return r;
+        }
+        if (s->node.type == NODE_SYMLINK && (s->flags & STEP_REPLACE))
+                return replace_link(s);
+        r = s->node.type == NODE_SYMLINK ? symlink(s->source, s->target) : mkdir(s->target, s->node.mode);
+        return r < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int remove_file(struct execution *x, const struct step *s) {
+        if (unlink(s->target) == 0 || errno == ENOENT)
+                return 0;
+        if (errno == EISDIR && rmdir(s->target) == 0)
+                return 0;
+        return -errno;
+}
+
+static int write_all(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0)
+                        return -errno;
+                data += n;
+                size -= (size_t) n;
+        }
+        return 0;
+}
+
+static int write_file(struct execution *x, const struct step *s) {
+        char temporary[PATH_MAX];
+        const char *path = s->target;
+        bool replace = s->flags & STEP_REPLACE;
+        int fd, r;
+
+        if (replace) {
+                r = temporary_name(s->target, temporary);
+                if (r < 0)
+                        return r;
+                path = temporary;
+        }
+        /* A symlink there is the tree's own arrangement, and is left alone. O_NONBLOCK: a fifo there makes nobody wait. */
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (replace ? O_EXCL : 0),
+                  s->node.mode);
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, s->source, s->number[0]);
+        if (r >= 0 && fchmod(fd, s->node.mode) < 0)
+                r = -errno;
+        close(fd);
+        if (r >= 0 && replace && rename(temporary, s->target) < 0)
+                r = -errno;
+        if (r < 0 && replace)
+                unlink(temporary);
+        return r;
+}
+
+int child_file_step(struct execution *x, const struct step *s) {
+        switch (s->kind) {
+        case STEP_NODE:
+                return node(x, s);
+        case STEP_REMOVE:
+                return remove_file(x, s);
+        case STEP_WRITE:
+                return write_file(x, s);
+        default:
+                return -EOPNOTSUPP;
+        }
+}

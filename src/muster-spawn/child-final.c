@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The last steps of the child: limits, identity, filter, program. After STEP_IDENTITY nothing needs a privilege any more. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "muster-spawn/child.h"
+#include "muster-spawn/stub-init.h"
+
+#define CAPABILITIES_MAX 63
+
+static int limits(struct execution *x, const struct step *s) {
+        for (int i = 0; i < SPEC_RLIMITS; i++) {
+                const struct rlimit_pair *p = &x->plan->payload.rlimits[i];
+                struct rlimit limit = {
+                        .rlim_cur = p->soft == SPEC_RLIMIT_INFINITY ? RLIM_INFINITY : p->soft,
+                        .rlim_max = p->hard == SPEC_RLIMIT_INFINITY ? RLIM_INFINITY : p->hard,
+                };
+
+                if (setrlimit(i, &limit) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+static int oom_score(struct execution *x, const struct step *s) {
+        int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), r = 0;
+
+        if (fd < 0)
+                return -errno;
+        if (write(fd, s->source, strlen(s->source)) < 0)
+                r = -errno;
+        close(fd);
+        return r;
+}
+
+static int cpu_affinity(struct execution *x, const struct step *s) {
+        return syscall(SYS_sched_setaffinity, 0, s->number[0], s->source) < 0 ? -errno : 0;
+}
+
+static int execution_domain(struct execution *x, const struct step *s) {
+        return personality((unsigned long) s->number[0]) < 0 ? -errno : 0;
+}
+
+static int home(struct execution *x, const struct step *s) {
+        int r = child_make_parents(s->target);
+
+        if (r < 0)
+                return r;
+        if (mkdir(s->target, s->node.mode) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return lchown(s->target, s->node.uid, s->node.gid) < 0 ? -errno : 0;
+}
+
+static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2];
+
+        for (int i = 0; i < 2; i++)
+                data[i] = (struct __user_cap_data_struct){ .effective = (uint32_t) (effective >> (32 * i)),
+                                                           .permitted = (uint32_t) (permitted >> (32 * i)),
+                                                           .inheritable = (uint32_t) (inheritable >> (32 * i)) };
+        return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+static int drop_bounding(uint64_t keep) {
+        for (unsigned long cap = 0; cap <= CAPABILITIES_MAX; cap++) {
+                if (keep & (UINT64_C(1) << cap))
+                        continue;
+                if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+                        return errno == EINVAL ? 0 : -errno; /* EINVAL: the kernel knows no more */
+        }
+        return 0;
+}
+
+static int raise_ambient(uint64_t ambient) {
+        for (unsigned long cap = 0; cap <= CAPABILITIES_MAX; cap++)
+                if ((ambient & (UINT64_C(1) << cap)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+                        return -errno;
+        return 0;
+}
+
+/* What the kernel says must be what was asked for: a payload never starts with more. */
+static int verify_capabilities(const struct capability_sets *wanted) {
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2];
+
+        if (syscall(SYS_capget, &header, data) < 0)
+                return -errno;
+        for (int i = 0; i < 2; i++)
+                if (data[i].effective & ~(uint32_t) (wanted->effective >> (32 * i)) ||
+                    data[i].permitted & ~(uint32_t) (wanted->permitted >> (32 * i)) ||
+                    data[i].inheritable & ~(uint32_t) (wanted->inheritable >> (32 * i)))
+                        return -EPERM;
+        return 0;
+}
+
+static int identity(struct execution *x, const struct step *s) {
+        const struct plan_payload *p = &x->plan->payload;
+        const struct capability_sets *c = &p->capabilities;
+        int r;
+
+        r = drop_bounding(c->bounding);
+        if (r < 0)
+                return r;
+        if (p->uid != 0 || p->gid != 0 || p->n_groups) {
+                if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+                        return -errno;
+                if (syscall(SYS_setgroups, p->n_groups, p->groups) < 0 ||
+                    syscall(SYS_setresgid, p->gid, p->gid, p->gid) < 0 ||
+                    syscall(SYS_setresuid, p->uid, p->uid, p->uid) < 0)
+                        return -errno;
+        } else if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
+                return -errno;
+        r = set_capabilities(c->effective, c->permitted, c->inheritable);
+        if (r < 0)
+                return r;
+        r = raise_ambient(c->ambient);
+        return r < 0 ? r : verify_capabilities(c);
+}
+
+static int no_new_privileges(struct execution *x, const struct step *s) {
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+static int change_directory(struct execution *x, const struct step *s) {
+        return chdir(s->target) < 0 ? -errno : 0;
+}
+
+static int filter(struct execution *x, const struct step *s) {
+        const struct filter *f = &x->plan->payload.filter;
+        struct sock_fprog program = { .len = (unsigned short) f->n_code, .filter = (struct sock_filter *) f->code };
+
+        _Static_assert(sizeof(struct sock_filter) == sizeof(struct filter_instruction), "the same layout");
+        return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+}
+
+static const char *value_of(char *const *environment, const char *assignment) {
+        for (; environment && *environment; environment++)
+                if (strncmp(*environment, assignment, strlen(assignment)) == 0)
+                        return *environment;
+        return NULL;
+}
+
+static size_t append(char *to, size_t used, size_t size, const char *s) {
+        size_t n = s ? strlen(s) + 1 : 0;
+
+        if (n == 0 || used + n > size)
+                return used;
+        memcpy(to + used, s, n);
+        return used + n;
+}
+
+static int stub(struct execution *x, const struct step *s) {
+        char environment[256];
+        size_t used = 0;
+
+        used = append(environment, used, sizeof(environment), value_of(x->plan->payload.environment, "container="));
+        used = append(environment, used, sizeof(environment),
+                      value_of(x->plan->payload.environment, "container_uuid="));
+        return stub_init(&x->mask, environment, used);
+}
+
+/* Tries the candidates in their order, as execvp(3) does. */
+static int execute(struct execution *x, const struct step *s) {
+        const struct plan_payload *p = &x->plan->payload;
+        int first_error = 0;
+
+        if (sigprocmask(SIG_SETMASK, &x->mask, NULL) < 0)
+                return -errno;
+        /* Whatever else is open, ours or left by the caller, closes when the program starts. */
+        if (syscall(SYS_close_range, 3 + x->n_passed_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+                return -errno;
+        for (size_t i = 0; p->candidates && p->candidates[i]; i++) {
+                char login_name[NAME_MAX + 2] = "-";
+                const char *slash = strrchr(p->candidates[i], '/');
+
+                if (p->login_shell)
+                        p->argv[0] = strncat(login_name, slash ? slash + 1 : p->candidates[i], NAME_MAX);
+                else if (p->argv0_is_path)
+                        p->argv[0] = p->candidates[i];
+                execve(p->candidates[i], p->argv, p->environment);
+                if (errno != ENOENT && errno != ENOTDIR && first_error == 0)
+                        first_error = -errno;
+                if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+                        break;
+        }
+        return first_error ? first_error : -ENOENT;
+}
+
+int child_final_step(struct execution *x, const struct step *s) {
+        static int (*const run[_STEP_MAX])(struct execution * x, const struct step *s) = {
+                [STEP_RLIMITS] = limits,
+                [STEP_OOM_SCORE] = oom_score,
+                [STEP_CPU_AFFINITY] = cpu_affinity,
+                [STEP_PERSONALITY] = execution_domain,
+                [STEP_HOME] = home,
+                [STEP_IDENTITY] = identity,
+                [STEP_NO_NEW_PRIVILEGES] = no_new_privileges,
+                [STEP_CHDIR] = change_directory,
+                [STEP_STUB_INIT] = stub,
+                [STEP_FILTER] = filter,
+                [STEP_EXEC] = execute,
+        };
+
+        return run[s->kind] ? run[s->kind](x, s) : -EOPNOTSUPP;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Steps of the child that are neither mounts nor files: who it is, its namespaces, its name, its network, its terminal. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/magic.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "muster-spawn/channel.h"
+#include "muster-spawn/child.h"
+
+/* By system call: the wrappers of libc speak to threads that are not there. */
+static int become_root(struct execution *x, const struct step *s) {
+        if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+                return -errno;
+        if (syscall(SYS_setgroups, 0, NULL) < 0 &&
+            errno != EPERM) /* EPERM: denied for this namespace, they are unmapped */
+                return -errno;
+        return 0;
+}
+
+static int join_network(struct execution *x, const struct step *s) {
+        struct statfs fs;
+        int fd = open(s->source, O_RDONLY | O_CLOEXEC | O_NOCTTY), r = 0;
+
+        if (fd < 0)
+                return -errno;
+        if (fstatfs(fd, &fs) < 0)
+                r = -errno;
+        else if (fs.f_type != NSFS_MAGIC)
+                r = -EINVAL;
+        else if (setns(fd, CLONE_NEWNET) < 0)
+                r = -errno;
+        close(fd);
+        return r;
+}
+
+static int cgroup_namespace(struct execution *x, const struct step *s) {
+        return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
+}
+
+static int hostname(struct execution *x, const struct step *s) {
+        return sethostname(s->source, strlen(s->source)) < 0 ? -errno : 0;
+}
+
+static int loopback(struct execution *x, const struct step *s) {
+        struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = 0;
+
+        if (fd < 0)
+                return -errno;
+        if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+                r = -errno;
+        close(fd);
+        return r;
+}
+
+/* The terminal belongs to the container's own devpts, so that it has a name there; what is typed reaches it through the master,
+ * which goes to the runner. The runner's own terminal never gets in here: nothing inside can push input to it (TIOCSTI). */
+static int console(struct execution *x, const struct step *s) {
+        static const int unlock = 0;
+        int master, slave, r;
+
+        master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (master < 0)
+                return -errno;
+        if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
+                return -errno;
+        slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+        if (slave < 0)
+                return -errno;
+        if (symlink("pts/0", "/dev/console") < 0) /* the first of a new instance is number 0 */
+                return -errno;
+        r = channel_send(x->channel[1], CHANNEL_TERMINAL, 0, 0, master);
+        if (r < 0)
+                return r;
+        close(master);
+        if (ioctl(slave, TIOCSCTTY, 0) < 0)
+                return -errno;
+        for (int fd = 0; fd < 3; fd++)
+                if (dup2(slave, fd) < 0)
+                        return -errno;
+        if (slave > 2)
+                close(slave);
+        return 0;
+}
+
+int child_setup_step(struct execution *x, const struct step *s) {
+        static int (*const run[_STEP_MAX])(struct execution * x, const struct step *s) = {
+                [STEP_BECOME_ROOT] = become_root,
+                [STEP_JOIN_NETWORK] = join_network,
+                [STEP_CGROUP_NAMESPACE] = cgroup_namespace,
+                [STEP_HOSTNAME] = hostname,
+                [STEP_LOOPBACK] = loopback,
+                [STEP_CONSOLE] = console,
+        };
+
+        return run[s->kind] ? run[s->kind](x, s) : -EOPNOTSUPP;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The child: walks its phases of the plan. It came out of clone3(2) with a copy of the runner's memory, in which everything that
+ * it needs is ready; it only makes system calls until it becomes the payload. */
+#include "muster-spawn/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "muster-spawn/channel.h"
+#include "muster-spawn/payload-cgroup.h"
+
+static _Noreturn void fail(struct execution *x, uint32_t step, int error) {
+        channel_send(x->channel[1], CHANNEL_ERROR, step, error, -EBADF);
+        _exit(1);
+}
+
+static void await(struct execution *x, enum channel_kind kind, uint32_t step) {
+        struct channel_message m;
+        int fd, r;
+
+        r = channel_receive(x->channel[1], &m, &fd);
+        if (r < 0 || m.kind != kind)
+                fail(x, step, r < 0 ? r : -EPROTO); /* the runner is dead, or not in step with us */
+}
+
+/* Moves itself into the groups of v1: a single thread that writes "0" to `tasks` need not wait for the kernel's grace period, as
+ * everybody who writes a process into cgroup.procs must (kernel/cgroup/cgroup.c, since Linux 5.6). */
+static int join_cgroups(const struct payload_cgroup *c) {
+        for (size_t i = 0; c && i < c->n_dirs; i++)
+                if (c->dirs[i].tasks >= 0 && write(c->dirs[i].tasks, "0", 1) < 0)
+                        return -errno;
+        return 0;
+}
+
+/* From here on the payload dies with the runner. The kernel forgets the wish when credentials change, so it comes after that; a
+ * runner that died before shows at the channel. */
+static void last_meeting(struct execution *x, uint32_t step) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+                fail(x, step, -errno);
+        umask(0022);
+        await(x, CHANNEL_GO, step);
+}
+
+static int run(struct execution *x, const struct step *s) {
+        switch (s->kind) {
+        case STEP_NODE:
+        case STEP_REMOVE:
+        case STEP_WRITE:
+                return child_file_step(x, s);
+        case STEP_BECOME_ROOT:
+        case STEP_JOIN_NETWORK:
+        case STEP_CGROUP_NAMESPACE:
+        case STEP_HOSTNAME:
+        case STEP_LOOPBACK:
+        case STEP_CONSOLE:
+                return child_setup_step(x, s);
+        default:
+                return s->phase == PHASE_FINAL ? child_final_step(x, s) : child_mount_step(x, s);
+        }
+}
+
+_Noreturn void child_run(struct execution *x) {
+        const struct plan *plan = x->plan;
+        int r;
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        r = join_cgroups(x->cgroup);
+        if (r < 0)
+                fail(x, (uint32_t) plan->n_steps, r);
+        if (plan->clone_flags & PLAN_CLONE_NEWUSER)
+                await(x, CHANNEL_IDS_MAPPED, (uint32_t) plan->n_steps);
+        setsid();
+        for (uint32_t i = 0; i < plan->n_steps; i++) {
+                const struct step *s = &plan->steps[i];
+
+                if (s->phase < PHASE_CHILD)
+                        continue;
+                r = run(x, s);
+                if (r < 0 && (s->flags & STEP_MAY_FAIL))
+                        channel_send(x->channel[1], CHANNEL_NOTE, i, r, -EBADF);
+                else if (r < 0)
+                        fail(x, i, r);
+                if (s->kind == STEP_CHDIR)
+                        last_meeting(x, i);
+        }
+        _exit(1); /* not reached: the last step is exec(2) */
+}

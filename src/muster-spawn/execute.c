@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The runner's side of a start: its own steps, the clone, and what the child reports. */
+#include "muster-spawn/execute.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "muster-spawn/channel.h"
+#include "muster-spawn/payload-cgroup.h"
+#include "muster-spawn/remove-tree.h"
+
+int execution_init(struct execution *x, const struct plan *plan) {
+        x->plan = plan;
+        x->channel[0] = x->channel[1] = x->notify = x->terminal = x->pidfd = -EBADF;
+        x->trees = reallocarray(NULL, (size_t) plan->n_trees, sizeof(*x->trees));
+        if (!x->trees)
+                return -ENOMEM;
+        for (int i = 0; i < plan->n_trees; i++)
+                x->trees[i] = -EBADF;
+        return channel_pair(x->channel);
+}
+
+static void close_fd(int *fd) {
+        if (*fd >= 0)
+                close(*fd);
+        *fd = -EBADF;
+}
+
+/* The mounts are the child's now; ours would keep them busy. */
+static void close_trees(struct execution *x) {
+        for (int i = 0; x->trees && i < x->plan->n_trees; i++)
+                close_fd(&x->trees[i]);
+        for (size_t i = 0; i < x->n_devices; i++)
+                close_fd(&x->devices[i].tree);
+        x->n_devices = 0;
+}
+
+void execution_done(struct execution *x) {
+        close_trees(x);
+        free(x->trees);
+        close_fd(&x->channel[0]);
+        close_fd(&x->channel[1]);
+        close_fd(&x->notify);
+        close_fd(&x->terminal);
+        close_fd(&x->pidfd);
+        for (size_t i = strv_length(x->throw_away); i-- > 0;)
+                remove_tree(x->throw_away[i]);
+        for (size_t i = strv_length(x->made); i-- > 0;)
+                rmdir(x->made[i]);
+        strv_free(x->throw_away);
+        strv_free(x->made);
+        *x = (struct execution){ 0 };
+}
+
+/* One sentence: what was to be done, to what, because of what. */
+static int tell(const struct execution *x, uint32_t index, int error, enum log_level level) {
+        const struct step *s = index < x->plan->n_steps ? &x->plan->steps[index] : NULL;
+
+        if (!s)
+                log_full(level, error, NULL, "cannot enter the control group of the payload");
+        else if (s->kind == STEP_EXEC && x->plan->payload.login_shell)
+                log_full(level, error, NULL, "cannot start a shell: none of /bin/bash and /bin/sh");
+        else if (s->kind == STEP_EXEC && x->plan->payload.argv0_is_path)
+                log_full(level, error, NULL,
+                         "cannot start an init (--boot): none of /usr/lib/systemd/systemd, /lib/systemd/systemd, "
+                         "/sbin/init");
+        else if (s->kind == STEP_EXEC)
+                log_full(level, error, NULL, "cannot start %s", x->plan->payload.argv[0]);
+        else
+                log_full(level, error, NULL, "%s: cannot %s %s%s%s", s->why, step_kind_to_string(s->kind),
+                         s->source && s->kind != STEP_WRITE ? s->source : "", s->source && s->target ? " " : "",
+                         s->target ? s->target : "");
+        return error;
+}
+
+static int phase(struct execution *x, enum phase wanted) {
+        for (uint32_t i = 0; i < x->plan->n_steps; i++) {
+                const struct step *s = &x->plan->steps[i];
+                int r;
+
+                if (s->phase != wanted)
+                        continue;
+                r = tree_step(x, s);
+                if (r < 0 && !(s->flags & STEP_MAY_FAIL))
+                        return tell(x, i, r, LOG_LEVEL_ERR);
+                if (r < 0)
+                        tell(x, i, r, LOG_LEVEL_DEBUG);
+        }
+        return 0;
+}
+
+int execute_host(struct execution *x) {
+        return phase(x, PHASE_HOST);
+}
+
+int execute_clone(struct execution *x) {
+        struct clone_args args = {
+                .flags = x->plan->clone_flags | CLONE_PIDFD,
+                .pidfd = (uint64_t) (uintptr_t) &x->pidfd,
+                .exit_signal = SIGCHLD,
+        };
+        pid_t pid;
+
+        if (x->cgroup && x->cgroup->birth >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (uint64_t) x->cgroup->birth;
+        }
+        pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        if (pid < 0)
+                return log_error_errno(-errno, "cannot start a process in new namespaces");
+        if (pid == 0)
+                child_run(x);
+        x->pid = pid;
+        close_fd(&x->channel[1]);
+        return 0;
+}
+
+int execute_ids(struct execution *x) {
+        int r;
+
+        if (!(x->plan->clone_flags & PLAN_CLONE_NEWUSER))
+                return 0;
+        r = phase(x, PHASE_IDS);
+        return r < 0 ? r : channel_send(x->channel[0], CHANNEL_IDS_MAPPED, 0, 0, -EBADF);
+}
+
+/* Until the channel closes, which is when the payload runs, or something failed. */
+static int follow_child(struct execution *x) {
+        for (;;) {
+                struct channel_message m;
+                int fd, r = channel_receive(x->channel[0], &m, &fd);
+
+                if (r == -ECONNRESET)
+                        return 0;
+                if (r < 0)
+                        return log_error_errno(r, "cannot follow the start of the payload");
+                switch (m.kind) {
+                case CHANNEL_TERMINAL:
+                        x->terminal = fd;
+                        break;
+                case CHANNEL_NOTE:
+                        tell(x, m.step, m.error, LOG_LEVEL_DEBUG);
+                        break;
+                case CHANNEL_ERROR:
+                        return tell(x, m.step, m.error < 0 ? m.error : -EPROTO, LOG_LEVEL_ERR);
+                default:
+                        if (fd >= 0)
+                                close(fd);
+                        return log_error_errno(-EPROTO, "cannot follow the start of the payload");
+                }
+        }
+}
+
+int execute_go(struct execution *x) {
+        int r = channel_send(x->channel[0], CHANNEL_GO, 0, 0, -EBADF);
+
+        if (r < 0 && r != -EPIPE && r != -ECONNRESET) /* it failed already, and has said why */
+                return log_error_errno(r, "cannot let the payload start");
+        r = follow_child(x);
+        close_trees(x);
+        return r;
+}

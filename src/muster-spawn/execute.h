@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* muster-spawn/execute.h: carries out a plan. */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "plan/plan.h"
+
+/* A device that could not be made in /dev and is bound from the host instead. */
+struct device_bind {
+        int tree;
+        const char *target; /* "dev/null", borrowed from the plan */
+};
+
+struct payload_cgroup;
+
+/* The state of one start, and what has to be taken away at the end. Zeroed, then execution_init(). */
+struct execution {
+        const struct plan *plan;
+        int *trees; /* plan->n_trees descriptors, -EBADF where nothing was made */
+        struct device_bind devices[8];
+        size_t n_devices;
+        int channel[2]; /* runner's end, child's end */
+        int notify;     /* the notify socket */
+        int terminal;   /* master of the payload's terminal */
+        pid_t pid;
+        int pidfd;
+        sigset_t mask;                       /* of the payload */
+        const struct payload_cgroup *cgroup; /* borrowed, may be NULL */
+        int n_passed_fds;
+        char **throw_away; /* directories below /var/tmp that are removed at the end, with all that is in them */
+        char **made;       /* empty directories on the host that are removed at the end */
+};
+
+int execution_init(struct execution *x, const struct plan *plan);
+void execution_done(struct execution *x);
+
+/* PHASE_HOST. Logs what went wrong. */
+int execute_host(struct execution *x);
+/* The child; on return it waits for its ids or does its steps. */
+int execute_clone(struct execution *x);
+/* PHASE_IDS. */
+int execute_ids(struct execution *x);
+/* Lets the child go on into the payload, and waits until that runs. Logs what failed instead. */
+int execute_go(struct execution *x);
+
+/* trees.c: one step of PHASE_HOST or PHASE_IDS. Negative errno, not logged. */
+int tree_step(struct execution *x, const struct step *s);
+/* child.c: never returns. */
+_Noreturn void child_run(struct execution *x);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which tree, and what the machine is called. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/str.h"
+#include "core/name.h"
+#include "muster-spawn/gather.h"
+
+#define IMAGES "/var/lib/machines"
+
+/* Where a tree is looked for by its machine's name; the first one wins. */
+static const char *const image_directories[] = {
+        "/etc/machines", "/run/machines", IMAGES, "/var/lib/container", "/usr/local/lib/machines", "/usr/lib/machines",
+};
+
+static int resolve(const char *path, struct facts *f, struct diag *diag) {
+        struct stat st;
+
+        f->root = realpath(path, NULL);
+        if (!f->root)
+                return diag_set(diag, -errno, "--directory", "cannot find %.80s: %s", path, strerror(errno));
+        if (stat(f->root, &st) < 0 || !S_ISDIR(st.st_mode))
+                return diag_set(diag, -ENOTDIR, "--directory",
+                                "%.80s is no directory; for a disk image there is --image=", path);
+        return 0;
+}
+
+static int by_name(const char *name, struct facts *f, struct diag *diag) {
+        for (size_t i = 0; i < ELEMENTS(image_directories); i++) {
+                AUTO_FREE char *path = NULL;
+                struct stat st;
+
+                if (asprintf(&path, "%s/%s", image_directories[i], name) < 0)
+                        return -ENOMEM;
+                if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+                        return resolve(path, f, diag);
+        }
+        return diag_set(diag, -ENOENT, "--machine",
+                        "there is no image called %.64s in /var/lib/machines; name a tree with --directory=", name);
+}
+
+/* A tree that is still to be made from a template. */
+static int future(const char *path, struct facts *f) {
+        f->root = path[0] == '/' ? strdup(path) : NULL;
+        if (f->root)
+                return 0;
+        AUTO_FREE char *here = getcwd(NULL, 0);
+
+        return !here || asprintf(&f->root, "%s/%s", here, path) < 0 ? -ENOMEM : 0;
+}
+
+static int tree(const struct spec *s, struct facts *f, struct diag *diag) {
+        AUTO_FREE char *path = NULL;
+        int r;
+
+        if (s->template && (s->directory || s->machine)) {
+                if (!s->directory && asprintf(&path, IMAGES "/%s", s->machine) < 0)
+                        return -ENOMEM;
+                if (access(s->directory ? s->directory : path, F_OK) < 0 && errno == ENOENT)
+                        return future(s->directory ? s->directory : path, f);
+                return resolve(s->directory ? s->directory : path, f, diag);
+        }
+        if (s->directory || (s->template && s->ephemeral))
+                r = resolve(s->directory ? s->directory : s->template, f, diag);
+        else if (s->machine && streq(s->machine, ".host"))
+                r = resolve("/", f, diag);
+        else if (s->machine)
+                return by_name(s->machine, f, diag);
+        else
+                r = resolve(".", f, diag);
+        if (r < 0)
+                return r;
+        if (streq(f->root, "/") && !s->ephemeral && s->volatile_mode != VOLATILE_YES &&
+            s->volatile_mode != VOLATILE_STATE)
+                return diag_set(diag, -EINVAL, "--directory",
+                                "the host's own root can be run only with --ephemeral or --volatile=yes|state");
+        return 0;
+}
+
+/* Keeps what a machine name may hold, and no more of it: "a_b%c" becomes "abc". */
+static void only_valid(const char *from, char ret[static MACHINE_NAME_MAX + 1]) {
+        size_t n = 0;
+
+        for (; *from && n < MACHINE_NAME_MAX; from++) {
+                bool separator = *from == '-' || *from == '.';
+
+                if (separator && (n == 0 || ret[n - 1] == '.' || (*from == '.' && ret[n - 1] == '-')))
+                        continue;
+                if (separator || (*from >= 'a' && *from <= 'z') || (*from >= 'A' && *from <= 'Z') ||
+                    (*from >= '0' && *from <= '9'))
+                        ret[n++] = *from;
+        }
+        while (n > 0 && (ret[n - 1] == '-' || ret[n - 1] == '.'))
+                n--;
+        ret[n] = '\0';
+}
+
+/* The last component of the tree's path without what a name cannot hold; the host's name for its own root. */
+static int name_from_tree(const char *root, struct facts *f, struct diag *diag) {
+        char host[HOST_NAME_MAX + 1] = "", name[MACHINE_NAME_MAX + 1];
+        const char *last = strrchr(root, '/');
+
+        if (streq(root, "/")) {
+                gethostname(host, sizeof(host) - 1);
+                host[strcspn(host, ".")] = '\0';
+        }
+        only_valid(*host ? host : last ? last + 1 : root, name);
+        if (!machine_name_is_valid(name))
+                return diag_set(diag, -EINVAL, "--machine",
+                                "no machine name can be made of %.80s: give one with --machine=", root);
+        f->machine = strdup(name);
+        return f->machine ? 0 : -ENOMEM;
+}
+
+/* Two ephemeral runs of one tree shall not get into each other's way. */
+static int add_suffix(struct facts *f) {
+        AUTO_FREE char *plain = STEAL(f->machine);
+        uint64_t random;
+
+        if (getrandom(&random, sizeof(random), 0) < 0)
+                return -errno;
+        return asprintf(&f->machine, "%.*s-%016llx", MACHINE_NAME_MAX - 17, plain, (unsigned long long) random) < 0
+                       ? -ENOMEM
+                       : 0;
+}
+
+int gather_image(const struct spec *spec, struct facts *f, struct diag *diag) {
+        int r = tree(spec, f, diag);
+
+        if (r < 0)
+                return r;
+        if (spec->machine && !streq(spec->machine, ".host")) {
+                f->machine = strdup(spec->machine);
+                return f->machine ? 0 : -ENOMEM;
+        }
+        r = name_from_tree(f->root, f, diag);
+        if (r < 0)
+                return r;
+        return spec->ephemeral ? add_suffix(f) : 0;
+}

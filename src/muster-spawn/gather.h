@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* muster-spawn/gather.h: asks the host and the tree what the plan has to know (plan/facts.h). Only asks: nothing is changed, but
+ * what a chosen range of user numbers or an ephemeral copy needs, which the caller releases. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "plan/facts.h"
+#include "spec/spec.h"
+
+struct payload_cgroup;
+
+/* The tree and the machine's name: -D, -M or the current directory, in the order of systemd-nspawn(1). Fills facts->root and
+ * facts->machine. -ENOENT and others with a diag. */
+int gather_image(const struct spec *spec, struct facts *facts, struct diag *diag);
+/* The host. */
+int gather_host(const struct spec *spec, const struct payload_cgroup *cgroup, struct facts *facts, struct diag *diag);
+/* The tree, once facts->root is known: which entries it has, its machine id, its users. */
+int gather_tree(const struct spec *spec, struct facts *facts, struct diag *diag);

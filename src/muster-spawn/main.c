@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* muster-spawn: runs an OS tree as a machine.
+ *
+ *   main.c              command line and environment to one spec (spec/)
+ *   run.c               the life of a run: lock, ask, plan, make, register, supervise, put away
+ *   gather-*.c          asks host and tree: facts (plan/facts.h)
+ *   plan/               spec and facts to a list of steps; --dry-run ends there
+ *   execute.c, trees.c  the runner's steps; clone; what the child reports
+ *   child*.c            the child's steps, up to exec(2)
+ *   supervise.c         from then to the payload's end
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "muster-spawn/log-stderr.h"
+#include "muster-spawn/run.h"
+#include "spec/spec-argv.h"
+#include "spec/spec.h"
+
+static int say(int (*text)(struct buf *out)) {
+        AUTO_BUF struct buf out = BUF_EMPTY;
+
+        if (text(&out) < 0 || fwrite(out.data, 1, out.size, stdout) != out.size || fflush(stdout))
+                return EXIT_FAILURE;
+        return EXIT_SUCCESS;
+}
+
+static int version(struct buf *out) {
+        return buf_append_str(out, "muster-spawn " MUSTER_VERSION "\n");
+}
+
+static int values(const char *option) {
+        AUTO_BUF struct buf out = BUF_EMPTY;
+
+        if (spec_values(option, &out) < 0 || fwrite(out.data, 1, out.size, stdout) != out.size || fflush(stdout))
+                return EXIT_FAILURE;
+        return EXIT_SUCCESS;
+}
+
+static int refuse(int error, const struct diag *d) {
+        if (!*d->text)
+                log_error_errno(error, "cannot read the command line");
+        else if (*d->field)
+                log_error("%s: %s", d->field, d->text);
+        else
+                log_error("%s", d->text);
+        return EXIT_FAILURE;
+}
+
+int main(int argc, char *argv[]) {
+        AUTO(spec_done) struct spec spec;
+        struct diag diag = { 0 };
+        int r;
+
+        log_stderr_open();
+        spec_init(&spec);
+        r = spec_from_argv(argc, argv, environ, &spec, &diag);
+        switch (r) {
+        case SPEC_OUTCOME_HELP:
+                return say(spec_help);
+        case SPEC_OUTCOME_VERSION:
+                return say(version);
+        case SPEC_OUTCOME_VALUES:
+                return values(diag.field);
+        default:
+                return r < 0 ? refuse(r, &diag) : run_machine(&spec);
+        }
+}

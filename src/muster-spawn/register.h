@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* muster-spawn/register.h: tells the registry of the machine, over Varlink: musterd, or systemd-machined from 257 on. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/pidref.h"
+
+struct registration {
+        const char *name, *id, *service, *root; /* id: 32 hexadecimal digits */
+        const struct pidref *leader;
+        bool allocate_unit; /* the registry shall have a scope made for the leader */
+};
+
+/* 0: registered. -EHOSTDOWN: there is no registry. -EEXIST: the name is taken. -EACCES. -EREMOTEIO: it refused, and *error (malloc'ed)
+ * says by which error. */
+int register_machine(const struct registration *m, char **error);
+int unregister_machine(const char *name);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The life of a run: lock the tree, ask, plan, make, register, supervise, put away. What was taken is given back in reverse
+ * order, however far it came. A guest that reboots gets the same again, without the tree being let go in between. */
+#include "muster-spawn/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "muster-spawn/execute.h"
+#include "muster-spawn/gather.h"
+#include "muster-spawn/lock.h"
+#include "muster-spawn/payload-cgroup.h"
+#include "muster-spawn/register.h"
+#include "muster-spawn/supervise.h"
+#include "plan/facts.h"
+#include "plan/plan-print.h"
+#include "plan/plan.h"
+#include "sys/pidfd.h"
+
+#define SIGRTMIN_HALT (SIGRTMIN + 3) /* what systemd takes for "halt" */
+
+struct run {
+        const struct spec *spec;
+        struct facts facts;
+        struct image_lock lock;
+        struct payload_cgroup cgroup;
+        sigset_t payload_mask;
+        bool registered;
+};
+
+static int told(int error, const struct diag *d) {
+        if (!*d->text)
+                return log_error_errno(error, "cannot start");
+        if (*d->field)
+                log_error("%s: %s", d->field, d->text);
+        else
+                log_error("%s", d->text);
+        return error;
+}
+
+static void warn(const char *text, void *userdata) {
+        log_warning("%s", text);
+}
+
+static enum console_mode console_of(const struct run *r) {
+        bool terminal = r->facts.stdio_is_terminal;
+
+        switch (r->spec->console) {
+        case CONSOLE_UNSET:
+                return terminal ? CONSOLE_INTERACTIVE : CONSOLE_READ_ONLY;
+        case CONSOLE_AUTOPIPE:
+                return terminal ? CONSOLE_INTERACTIVE : CONSOLE_PIPE;
+        default:
+                return r->spec->console;
+        }
+}
+
+static int take_lock(struct run *r) {
+        bool exclusive = !r->spec->read_only && !r->spec->ephemeral && r->spec->volatile_mode == VOLATILE_NO;
+        int q;
+
+        if (r->spec->no_lock || streq(r->facts.root, "/"))
+                return 0;
+        q = image_lock(r->facts.root, exclusive, &r->lock);
+        if (q == -EBUSY)
+                return log_error_errno(0, "%s is busy: another machine runs from it", r->facts.root), q;
+        return q < 0 ? log_error_errno(q, "cannot lock %s", r->facts.root) : 0;
+}
+
+static bool wants_cgroup(const struct spec *s) {
+        return s->dry_run == DRY_RUN_NO;
+}
+
+static int make_cgroup(struct run *r) {
+        AUTO_FREE char *unit = NULL;
+        int q = payload_cgroup_probe(&r->cgroup);
+
+        if (q < 0 || !wants_cgroup(r->spec))
+                return q;
+        if (asprintf(&unit, "%s.scope", r->facts.machine) < 0)
+                return -ENOMEM;
+        q = payload_cgroup_make(&r->cgroup, r->spec->slice ? r->spec->slice : "machine.slice", unit, r->spec->keep_unit,
+                                r->spec->users_mode == USERS_NO ? 0 : r->facts.uid_base);
+        if (q == -EBUSY)
+                return log_error("there is a control group %s with processes in it: is the machine running already?",
+                                 unit),
+                       q;
+        return q < 0 ? log_error_errno(q, "cannot make the control group %s", unit) : 0;
+}
+
+/* What a run needs before its plan. */
+static int prepare(struct run *r) {
+        struct diag diag = { 0 };
+        int q;
+
+        q = gather_image(r->spec, &r->facts, &diag);
+        if (q < 0)
+                return told(q, &diag);
+        if (wants_cgroup(r->spec)) {
+                q = take_lock(r);
+                if (q < 0)
+                        return q;
+        }
+        q = make_cgroup(r);
+        if (q < 0)
+                return q;
+        q = gather_host(r->spec, &r->cgroup, &r->facts, &diag);
+        if (q >= 0)
+                q = gather_tree(r->spec, &r->facts, &diag);
+        return q < 0 ? told(q, &diag) : 0;
+}
+
+static int print(const struct spec *spec, const struct plan *plan) {
+        AUTO_BUF struct buf out = BUF_EMPTY;
+        int q = spec->dry_run == DRY_RUN_JSON ? plan_print_json(plan, &out) : plan_print_text(plan, &out);
+
+        if (q < 0)
+                return log_error_errno(q, "cannot print the plan");
+        return fwrite(out.data, 1, out.size, stdout) != out.size || fflush(stdout) ? -EIO : 0;
+}
+
+static int do_register(struct run *r, const struct execution *x) {
+        struct pidref leader = { .pid = x->pid, .fd = x->pidfd };
+        AUTO_FREE char *error = NULL;
+        char id[ID128_STRING_SIZE];
+        struct stat st;
+        struct registration m = {
+                .name = r->facts.machine,
+                .id = id128_to_string(&r->facts.uuid, id),
+                .service = r->spec->container_service ? r->spec->container_service : "systemd-nspawn",
+                .root = r->facts.root,
+                .leader = &leader,
+        };
+        int q;
+
+        if (r->spec->register_mode == REGISTER_NO)
+                return 0;
+        if (fstat(x->pidfd, &st) == 0 && st.st_ino > UINT32_MAX)
+                leader.id = st.st_ino;
+        q = register_machine(&m, &error);
+        r->registered = q >= 0;
+        if (q >= 0)
+                return 0;
+        if (r->spec->register_mode == REGISTER_YES) {
+                if (q == -EHOSTDOWN)
+                        log_error("--register=yes: no registry listens on /run/systemd/machine/io.systemd.Machine; "
+                                  "start musterd, or use --register=auto");
+                else if (q == -EEXIST)
+                        log_error("--register=yes: a machine called %s is registered already", r->facts.machine);
+                else
+                        log_error_errno(error ? 0 : q, "--register=yes: the registry refused%s%s", error ? ": " : "",
+                                        strempty(error));
+                return q;
+        }
+        log_full(q == -EHOSTDOWN ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, error ? 0 : q, NULL, "%s runs unregistered%s%s",
+                 r->facts.machine, error ? ": the registry answered " : "", strempty(error));
+        return 0;
+}
+
+static int start(struct run *r, struct execution *x) {
+        int q;
+
+        umask(0);
+        q = execute_host(x);
+        if (q >= 0)
+                q = execute_clone(x);
+        umask(0022);
+        if (q >= 0)
+                q = execute_ids(x);
+        if (q >= 0)
+                q = do_register(r, x);
+        return q < 0 ? q : execute_go(x);
+}
+
+static void end(struct run *r, struct execution *x) {
+        if (x->pid > 0) {
+                kill(x->pid, SIGKILL);
+                waitpid(x->pid, NULL, 0);
+        }
+        if (r->registered)
+                unregister_machine(r->facts.machine);
+        r->registered = false;
+}
+
+static int kill_signal(const struct spec *s) {
+        return s->kill_signal ? s->kill_signal : s->start_mode == START_BOOT ? SIGRTMIN_HALT : 0;
+}
+
+static int supervise_it(struct run *r, struct execution *x, enum payload_end *ret, int *ret_status) {
+        struct supervised s = {
+                .machine = r->facts.machine,
+                .pid = x->pid,
+                .pidfd = x->pidfd,
+                .console = console_of(r),
+                .terminal = x->terminal,
+                .notify = x->notify,
+                .kill_signal = kill_signal(r->spec),
+                .notify_ready = r->spec->notify_ready,
+                .quiet = r->spec->quiet,
+        };
+        int q = supervise(&s, ret, ret_status);
+
+        if (q < 0)
+                return log_error_errno(q, "cannot watch the payload");
+        x->pid = 0; /* reaped */
+        payload_end_report(&s, *ret, *ret_status);
+        return 0;
+}
+
+/* Once through: 0, and how the payload ended; negative: it never ran. */
+static int run_once(struct run *r, const struct plan *plan, enum payload_end *ret, int *ret_status) {
+        struct execution x = { 0 };
+        int q = execution_init(&x, plan);
+
+        if (q >= 0) {
+                x.mask = r->payload_mask;
+                x.cgroup = &r->cgroup;
+                x.n_passed_fds = r->facts.n_passed_fds;
+                q = start(r, &x);
+        } else
+                log_error_errno(q, "cannot start");
+        if (q >= 0)
+                q = supervise_it(r, &x, ret, ret_status);
+        end(r, &x);
+        payload_cgroup_remove(&r->cgroup);
+        execution_done(&x);
+        return q;
+}
+
+static int plan_and_run(struct run *r, enum payload_end *ret, int *ret_status) {
+        struct plan plan = { 0 };
+        struct diag diag = { 0 };
+        int q;
+
+        q = prepare(r);
+        if (q >= 0) {
+                q = plan_build(r->spec, &r->facts, warn, NULL, &plan, &diag);
+                if (q < 0)
+                        told(q, &diag);
+        }
+        if (q >= 0 && r->spec->dry_run != DRY_RUN_NO)
+                q = print(r->spec, &plan);
+        else if (q >= 0)
+                q = run_once(r, &plan, ret, ret_status);
+        plan_done(&plan);
+        return q;
+}
+
+static void run_done(struct run *r) {
+        payload_cgroup_remove(&r->cgroup);
+        payload_cgroup_done(&r->cgroup);
+        image_unlock(&r->lock);
+        facts_done(&r->facts);
+}
+
+int run_machine(const struct spec *spec) {
+        enum payload_end how = PAYLOAD_EXITED;
+        int status = 0, q;
+        sigset_t mask;
+
+        q = supervise_signals(&mask);
+        if (q < 0)
+                return log_error_errno(q, "cannot block signals"), EXIT_FAILURE;
+        do {
+                struct run r = { .spec = spec, .lock = IMAGE_LOCK_EMPTY, .cgroup.birth = -EBADF, .payload_mask = mask };
+
+                q = plan_and_run(&r, &how, &status);
+                run_done(&r);
+                if (q < 0)
+                        return EXIT_FAILURE;
+        } while (how == PAYLOAD_REBOOT && !spec->keep_unit);
+        status = spec->dry_run == DRY_RUN_NO ? payload_exit_status(how, status) : 0;
+        if (spec->dry_run == DRY_RUN_NO)
+                supervise_say_goodbye(status);
+        return status;
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The runner's steps: mounts that nobody sees yet, and what is written into them; then, with the child's ids known, their owners.
+ *
+ * New file systems hold nothing but what is put there, so plain paths are safe in them. A tree that holds foreign files is only
+ * ever opened through openat2() below its top. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/str.h"
+#include "muster-spawn/execute.h"
+#include "muster-spawn/idmap-ns.h"
+#include "sys/fileio.h"
+#include "sys/mountfd.h"
+#include "sys/path.h"
+
+#define PATH_OF_FD "/proc/self/fd/%d"
+#define PATH_OF_FD_SIZE 32
+
+/* A new directory below /var/tmp; its path is kept for the end. The caller's umask is 0. */
+static int throw_away(struct execution *x, uid_t owner, const char **ret) {
+        static const char pattern[] = "/var/tmp/muster-spawn-XXXXXX";
+        char path[sizeof(pattern)], *source, *inner;
+
+        memcpy(path, pattern, sizeof(pattern));
+        if (!mkdtemp(path))
+                return -errno;
+        if (strv_extend(&x->throw_away, path) < 0) {
+                rmdir(path);
+                return -ENOMEM;
+        }
+        if (asprintf(&source, "%s/src", path) < 0)
+                return -ENOMEM;
+        inner = source;
+        if (mkdir(inner, 0755) < 0 || chown(inner, owner, owner) < 0) {
+                int r = -errno;
+
+                free(source);
+                return r;
+        }
+        if (strv_extend(&x->throw_away, source) < 0) {
+                free(source);
+                return -ENOMEM;
+        }
+        free(source);
+        *ret = x->throw_away[strv_length(x->throw_away) - 1];
+        return 0;
+}
+
+/* O_PATH descriptor of `path` below the directory `base`, which it cannot leave. */
+static int open_below(const char *base, const char *path) {
+        AUTO_CLOSE int top = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        return top < 0 ? -errno : open_in_root(top, path, O_PATH);
+}
+
+static int source_tree(struct execution *x, const struct step *s) {
+        bool recursive = s->flags & STEP_RECURSIVE;
+        const char *path = s->source;
+
+        if (s->flags & STEP_THROW_AWAY) {
+                int r = throw_away(x, s->node.uid, &path);
+
+                if (r < 0)
+                        return r;
+        } else if (s->type) {
+                AUTO_CLOSE int fd = open_below(s->type, path);
+
+                return fd < 0 ? fd : mount_clone(fd, "", recursive);
+        }
+        return mount_clone(AT_FDCWD, path, recursive);
+}
+
+static int tree_open(struct execution *x, const struct step *s) {
+        AUTO_CLOSE int fd = source_tree(x, s);
+        int r;
+
+        if (fd < 0)
+                return fd;
+        /* A copy belongs to the peer group of its original: mounts in the container would show up on the host. */
+        r = mount_change(fd, "", s->flags & STEP_RECURSIVE, s->attributes, 0,
+                         s->flags & STEP_SLAVE_TREE ? MS_SLAVE : MS_PRIVATE);
+        if (r < 0)
+                return r;
+        x->trees[s->tree] = STEAL_FD(fd);
+        return 0;
+}
+
+static int tree_new(struct execution *x, const struct step *s) {
+        int fd = mount_make(s->type, s->options, s->attributes);
+
+        if (fd < 0)
+                return fd;
+        x->trees[s->tree] = fd;
+        if (s->node.uid && fchown(fd, s->node.uid, s->node.gid) < 0)
+                return -errno;
+        return 0;
+}
+
+/* Paths of overlayfs are lists: ':' and '\' are escaped. */
+static int append_layer(struct buf *b, const char *path) {
+        if (b->size > 0)
+                buf_append_char(b, ':');
+        for (; *path; path++) {
+                if (*path == ':' || *path == '\\')
+                        buf_append_char(b, '\\');
+                buf_append_char(b, *path);
+        }
+        return buf_error(b);
+}
+
+/* "+PATH" is below the container's tree: it becomes the path of a descriptor, kept in fds until the overlay is made. */
+static int layer(const struct step *s, const char *path, int *ret_fd, char buffer[static PATH_OF_FD_SIZE],
+                 const char **ret) {
+        if (*path != '+') {
+                *ret = path;
+                return 0;
+        }
+        *ret_fd = open_below(s->type, path + 1);
+        if (*ret_fd < 0)
+                return *ret_fd;
+        snprintf(buffer, PATH_OF_FD_SIZE, PATH_OF_FD, *ret_fd);
+        *ret = buffer;
+        return 0;
+}
+
+static int lower_layers(const struct step *s, int context, int fds[], size_t max) {
+        AUTO_BUF struct buf list = BUF_EMPTY;
+
+        for (size_t i = 0; s->strings && s->strings[i]; i++) {
+                char buffer[PATH_OF_FD_SIZE];
+                const char *path;
+                int r;
+
+                if (i >= max)
+                        return -E2BIG;
+                r = layer(s, s->strings[i], &fds[i], buffer, &path);
+                if (r < 0)
+                        return r;
+                r = append_layer(&list, path);
+                if (r < 0)
+                        return r;
+        }
+        if (buf_append_char(&list, '\0') < 0)
+                return -ENOMEM;
+        return mount_context_set(context, "lowerdir", list.data);
+}
+
+/* Upper and work directories below `top`, which is not the container's. */
+static int upper_in(int context, int top, const char *upper_name, const char *work_name) {
+        char path[PATH_OF_FD_SIZE + 16];
+        int r;
+
+        if ((mkdirat(top, upper_name, 0755) < 0 && errno != EEXIST) ||
+            (mkdirat(top, work_name, 0700) < 0 && errno != EEXIST))
+                return -errno;
+        snprintf(path, sizeof(path), PATH_OF_FD "/%s", top, upper_name);
+        r = mount_context_set(context, "upperdir", path);
+        if (r < 0)
+                return r;
+        snprintf(path, sizeof(path), PATH_OF_FD "/%s", top, work_name);
+        return mount_context_set(context, "workdir", path);
+}
+
+/* An upper directory that the user named: the work directory has to be on the same file system, so it is made beside it. */
+static int upper_of_user(struct execution *x, const struct step *s, int context) {
+        AUTO_FREE char *work = NULL;
+        char buffer[PATH_OF_FD_SIZE];
+        AUTO_CLOSE int fd = -EBADF;
+        const char *upper, *slash;
+        int r;
+
+        r = layer(s, s->source, &fd, buffer, &upper);
+        if (r < 0)
+                return r;
+        r = mount_context_set(context, "upperdir", upper);
+        if (r < 0)
+                return r;
+        slash = strrchr(s->source, '/');
+        if (*s->source == '+' || !slash)
+                return -EOPNOTSUPP;
+        if (asprintf(&work, "%.*s/.#%s-XXXXXX", (int) (slash - s->source), s->source, slash + 1) < 0)
+                return -ENOMEM;
+        if (!mkdtemp(work))
+                return -errno;
+        if (strv_extend(&x->throw_away, work) < 0)
+                return -ENOMEM;
+        return mount_context_set(context, "workdir", work);
+}
+
+static int upper_layer(struct execution *x, const struct step *s, int context) {
+        AUTO_CLOSE int top = -EBADF;
+        const char *path;
+        int r;
+
+        if (s->flags & STEP_THROW_AWAY) {
+                r = throw_away(x, s->node.uid, &path);
+                if (r < 0)
+                        return r;
+                top = open(x->throw_away[strv_length(x->throw_away) - 2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                return top < 0 ? -errno : upper_in(context, top, "src", "work");
+        }
+        if (s->options) { /* in memory, and gone with the last mount */
+                top = mount_make("tmpfs", s->options, 0);
+                return top < 0 ? top : upper_in(context, top, "upper", "work");
+        }
+        if (s->tree == TREE_ROOT) {
+                top = open(s->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                return top < 0 ? -errno : upper_in(context, top, "upper", "work");
+        }
+        return upper_of_user(x, s, context);
+}
+
+static int tree_overlay(struct execution *x, const struct step *s) {
+        int fds[64];
+        AUTO_CLOSE int context = mount_context("overlay");
+        int r;
+
+        if (context < 0)
+                return context;
+        for (size_t i = 0; i < ELEMENTS(fds); i++)
+                fds[i] = -EBADF;
+        r = lower_layers(s, context, fds, ELEMENTS(fds));
+        if (r >= 0 && (s->source || s->options || (s->flags & STEP_THROW_AWAY)))
+                r = upper_layer(x, s, context);
+        if (r >= 0)
+                r = mount_context_finish(context, s->attributes);
+        for (size_t i = 0; i < ELEMENTS(fds); i++)
+                if (fds[i] >= 0)
+                        close(fds[i]);
+        if (r < 0)
+                return r;
+        x->trees[s->tree] = r;
+        return 0;
+}
+
+static int write_new_file(int dir_fd, const struct step *s) {
+        /* Strings have no length of their own; contents that may hold NUL bytes say theirs. */
+        size_t size = s->number[0] ? s->number[0] : strlen(s->source);
+        AUTO_CLOSE int fd =
+                openat(dir_fd, s->target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, s->node.mode);
+
+        if (fd < 0)
+                return -errno;
+        for (size_t done = 0; done < size;) {
+                ssize_t n = write(fd, s->source + done, size - done);
+
+                if (n < 0)
+                        return -errno;
+                done += (size_t) n;
+        }
+        return 0;
+}
+
+/* Where no device can be made, the host's is bound over an empty file. */
+static int device_from_host(struct execution *x, const struct step *s, int dir_fd) {
+        const struct step empty = { .source = "", .target = s->target, .node.mode = 0 };
+        int fd, r;
+
+        if (!s->source || s->node.uid != 0 || x->n_devices == ELEMENTS(x->devices))
+                return -EPERM;
+        r = write_new_file(dir_fd, &empty);
+        if (r < 0)
+                return r;
+        fd = mount_clone(AT_FDCWD, s->source, false);
+        if (fd < 0)
+                return fd;
+        x->devices[x->n_devices++] = (struct device_bind){ .tree = fd, .target = s->target };
+        return 0;
+}
+
+static int make_node(struct execution *x, const struct step *s, int dir_fd) {
+        static const mode_t types[_NODE_TYPE_MAX] = {
+                [NODE_FIFO] = S_IFIFO, [NODE_SOCKET] = S_IFSOCK, [NODE_CHAR] = S_IFCHR, [NODE_BLOCK] = S_IFBLK
+        };
+        const struct step_node *n = &s->node;
+        int r;
+
+        switch (n->type) {
+        case NODE_DIRECTORY:
+                r = mkdirat(dir_fd, s->target, n->mode);
+                break;
+        case NODE_SYMLINK:
+                r = symlinkat(s->source, dir_fd, s->target);
+                break;
+        case NODE_FILE:
+                return write_new_file(dir_fd, s);
+        default:
+                r = mknodat(dir_fd, s->target, types[n->type] | n->mode, makedev(n->major, n->minor));
+                if (r < 0 && errno == EPERM && n->type == NODE_CHAR && n->major)
+                        return device_from_host(x, s, dir_fd);
+        }
+        return r < 0 ? -errno : 0;
+}
+
+static int give_to(const struct step *s, int dir_fd) {
+        if (s->node.uid == 0 && s->node.gid == 0)
+                return 0;
+        return fchownat(dir_fd, s->target, s->node.uid, s->node.gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int tree_node(struct execution *x, const struct step *s) {
+        int r = make_node(x, s, x->trees[s->tree]);
+
+        return r < 0 ? r : give_to(s, x->trees[s->tree]);
+}
+
+static int tree_socket(struct execution *x, const struct step *s) {
+        AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        const int on = 1;
+
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+                return -errno;
+        snprintf(address.sun_path, sizeof(address.sun_path), PATH_OF_FD "/%s", x->trees[s->tree], s->target);
+        if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 ||
+            fchmodat(x->trees[s->tree], s->target, s->node.mode, 0) < 0)
+                return -errno;
+        x->notify = STEAL_FD(fd);
+        return give_to(s, x->trees[s->tree]);
+}
+
+static int host_dir(struct execution *x, const struct step *s) {
+        int r;
+
+        if (mkdir(s->target, s->node.mode) < 0 && errno != EEXIST) {
+                AUTO_FREE char *parent = strdup(s->target);
+
+                if (!parent)
+                        return -ENOMEM;
+                *strrchr(parent, '/') = '\0';
+                r = mkdir_parents(parent, 0755);
+                if (r < 0)
+                        return r;
+                if (mkdir(s->target, s->node.mode) < 0 && errno != EEXIST)
+                        return -errno;
+        }
+        return s->flags & STEP_UNDO ? strv_extend(&x->made, s->target) : 0;
+}
+
+static int write_map(pid_t pid, const char *which, const struct step *s) {
+        char path[48], text[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/%s", pid, which);
+        snprintf(text, sizeof(text), "0 %llu %llu\n", (unsigned long long) s->number[0],
+                 (unsigned long long) s->number[1]);
+        return write_attribute_text_at(AT_FDCWD, path, text);
+}
+
+static int id_map(struct execution *x, const struct step *s) {
+        int r = write_map(x->pid, "uid_map", s);
+
+        return r < 0 ? r : write_map(x->pid, "gid_map", s);
+}
+
+static int tree_idmap(struct execution *x, const struct step *s) {
+        AUTO_CLOSE int ns = -EBADF;
+        char path[48];
+
+        if (s->number[0] > IDMAP_SAME) {
+                ns = idmap_namespace_for(x->pid, (enum spec_idmap) s->number[0], x->trees[s->tree], x->trees[TREE_ROOT],
+                                         s->target);
+                if (ns < 0)
+                        return ns;
+        } else {
+                snprintf(path, sizeof(path), "/proc/%d/ns/user", x->pid);
+                ns = open(path, O_RDONLY | O_CLOEXEC);
+                if (ns < 0)
+                        return -errno;
+        }
+        return mount_map_owners(x->trees[s->tree], ns, true);
+}
+
+int tree_step(struct execution *x, const struct step *s) {
+        static int (*const run[_STEP_MAX])(struct execution * x, const struct step *s) = {
+                [STEP_TREE_OPEN] = tree_open, [STEP_TREE_NEW] = tree_new,       [STEP_TREE_OVERLAY] = tree_overlay,
+                [STEP_TREE_NODE] = tree_node, [STEP_TREE_SOCKET] = tree_socket, [STEP_HOST_DIR] = host_dir,
+                [STEP_ID_MAP] = id_map,       [STEP_TREE_IDMAP] = tree_idmap,
+        };
+
+        return run[s->kind] ? run[s->kind](x, s) : -EOPNOTSUPP;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* spec and facts to plan: the order of the chapters, and the namespaces. */
+#include <stdlib.h>
+
+#include "base/auto.h"
+#include "plan/chapters.h"
+#include "plan/facts.h"
+#include "plan/plan.h"
+#include "spec/spec.h"
+
+static uint64_t namespaces(const struct chapter *c) {
+        const struct spec *s = c->spec;
+        uint64_t flags = PLAN_CLONE_NEWNS;
+
+        if (!s->share_ipc)
+                flags |= PLAN_CLONE_NEWIPC;
+        if (!s->share_pid)
+                flags |= PLAN_CLONE_NEWPID;
+        if (!s->share_uts)
+                flags |= PLAN_CLONE_NEWUTS;
+        if (s->network.private_network && !s->network.namespace_path)
+                flags |= PLAN_CLONE_NEWNET;
+        if (c->users)
+                flags |= PLAN_CLONE_NEWUSER;
+        return flags;
+}
+
+static bool has_custom_root(const struct spec *s) {
+        for (size_t i = 0; i < s->n_mounts; i++)
+                if (streq(s->mounts[i].destination, "/"))
+                        return true;
+        return false;
+}
+
+/* Owners are shown through the user namespace when asked for, or when that costs nobody anything. */
+static bool maps_owners(const struct spec *s, const struct facts *f) {
+        enum ownership_mode mode = s->ownership;
+
+        if (s->users_mode == USERS_NO || f->uid_base == 0)
+                return false;
+        if (mode == OWNERSHIP_UNSET)
+                mode = s->users_mode == USERS_PICK ? OWNERSHIP_AUTO : OWNERSHIP_OFF;
+        if (mode == OWNERSHIP_AUTO)
+                return f->root_uid < f->uid_count && f->tree_id_mappable;
+        return mode == OWNERSHIP_MAP;
+}
+
+static void id_map(struct chapter *c) {
+        struct step *s;
+
+        if (!c->users)
+                return;
+        s = plan_add(c->plan, PHASE_IDS, STEP_ID_MAP, "--private-users");
+        s->number[0] = c->base;
+        s->number[1] = c->facts->uid_count;
+}
+
+/* Chapters write host and child steps side by side; carried out they are phase by phase. Keeps the order inside a phase. */
+static void sort_by_phase(struct plan *p) {
+        struct step *sorted = reallocarray(NULL, p->n_steps, sizeof(*sorted));
+        size_t n = 0;
+
+        if (!sorted) {
+                p->error = -ENOMEM;
+                return;
+        }
+        for (int phase = 0; phase < _PHASE_MAX; phase++)
+                for (size_t i = 0; i < p->n_steps; i++)
+                        if ((int) p->steps[i].phase == phase)
+                                sorted[n++] = p->steps[i];
+        free(p->steps);
+        p->steps = sorted;
+        p->allocated = p->n_steps;
+}
+
+static int chapters(struct chapter *c, struct diag *diag) {
+        int r;
+
+        id_map(c);
+        plan_root_trees(c);
+        r = plan_mount_sources(c, diag);
+        if (r < 0)
+                return r;
+        plan_root_enter(c);
+        plan_api_first(c);
+        plan_dev_tree(c);
+        plan_run_tree(c);
+        plan_api_second(c);
+        plan_cgroup(c);
+        plan_mount_targets(c);
+        plan_files(c);
+        return plan_payload(c, diag);
+}
+
+int plan_build(const struct spec *spec, const struct facts *facts, void (*warn)(const char *text, void *userdata),
+               void *userdata, struct plan *ret, struct diag *diag) {
+        struct plan plan = { .n_trees = TREE_FIRST_EXTRA };
+        struct chapter c = {
+                .spec = spec,
+                .facts = facts,
+                .plan = &plan,
+                .users = spec->users_mode != USERS_NO,
+                .network = spec->network.private_network || spec->api_network,
+                .etc_writable = !spec->read_only || spec->volatile_mode == VOLATILE_YES ||
+                                spec->volatile_mode == VOLATILE_OVERLAY,
+                .custom_root = has_custom_root(spec),
+                .base = spec->users_mode == USERS_NO ? 0 : facts->uid_base,
+                .warn = warn,
+                .userdata = userdata,
+        };
+        int r;
+
+        if (spec->volatile_mode == VOLATILE_STATE)
+                c.etc_writable = false;
+        c.map_owners = maps_owners(spec, facts);
+        plan.clone_flags = namespaces(&c);
+        r = chapters(&c, diag);
+        sort_by_phase(&plan);
+        if (r >= 0 && plan.error < 0)
+                r = plan.error;
+        if (r >= 0 && plan.n_trees > TREE_MAX)
+                r = diag_set(diag, -E2BIG, NULL, "more mounts than can be made: at most %d", TREE_MAX);
+        if (r < 0) {
+                plan_done(&plan);
+                return r;
+        }
+        *ret = plan;
+        return 0;
+}
