@@ -95,30 +95,55 @@ static int write_all(int fd, const char *data, size_t size) {
         return 0;
 }
 
-static int write_file(struct execution *x, const struct step *s) {
+/* Does the file, read from its beginning, hold just that? */
+static bool holds(int fd, const char *data, size_t size) {
+        char chunk[4096];
+
+        for (;;) {
+                ssize_t n = read(fd, chunk, sizeof(chunk));
+
+                if (n < 0 || (size_t) n > size || memcmp(chunk, data, (size_t) n) != 0)
+                        return false;
+                data += n;
+                size -= (size_t) n;
+                if (n < (ssize_t) sizeof(chunk))
+                        return size == 0;
+        }
+}
+
+/* A symlink there is the tree's own arrangement, and is left alone. O_NONBLOCK: a fifo there makes nobody wait. What is right
+ * already stays: some file systems write a truncated file out as soon as it is closed, which takes longer than all the rest. */
+static int overwrite(const struct step *s) {
+        int fd = open(s->target, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, s->node.mode), r;
+
+        if (fd < 0)
+                return -errno;
+        if (holds(fd, s->source, s->number[0])) {
+                close(fd);
+                return 0;
+        }
+        r = ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0 || fchmod(fd, s->node.mode) < 0 ? -errno : 0;
+        if (r >= 0)
+                r = write_all(fd, s->source, s->number[0]);
+        close(fd);
+        return r;
+}
+
+static int replace(const struct step *s) {
         char temporary[PATH_MAX];
-        const char *path = s->target;
-        bool replace = s->flags & STEP_REPLACE;
         int fd, r;
 
-        if (replace) {
-                r = temporary_name(s->target, temporary);
-                if (r < 0)
-                        return r;
-                path = temporary;
-        }
-        /* A symlink there is the tree's own arrangement, and is left alone. O_NONBLOCK: a fifo there makes nobody wait. */
-        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (replace ? O_EXCL : 0),
-                  s->node.mode);
+        r = temporary_name(s->target, temporary);
+        if (r < 0)
+                return r;
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, s->node.mode);
         if (fd < 0)
                 return -errno;
         r = write_all(fd, s->source, s->number[0]);
-        if (r >= 0 && fchmod(fd, s->node.mode) < 0)
-                r = -errno;
         close(fd);
-        if (r >= 0 && replace && rename(temporary, s->target) < 0)
+        if (r >= 0 && rename(temporary, s->target) < 0)
                 r = -errno;
-        if (r < 0 && replace)
+        if (r < 0)
                 unlink(temporary);
         return r;
 }
@@ -130,7 +155,7 @@ int child_file_step(struct execution *x, const struct step *s) {
         case STEP_REMOVE:
                 return remove_file(x, s);
         case STEP_WRITE:
-                return write_file(x, s);
+                return s->flags & STEP_REPLACE ? replace(s) : overwrite(s);
         default:
                 return -EOPNOTSUPP;
         }

@@ -29,7 +29,7 @@ static int limits(struct execution *x, const struct step *s) {
                         .rlim_max = p->hard == SPEC_RLIMIT_INFINITY ? RLIM_INFINITY : p->hard,
                 };
 
-                if (setrlimit(i, &limit) < 0)
+                if ((x->plan->payload.rlimits_changed & (1U << i)) && setrlimit(i, &limit) < 0)
                         return -errno;
         }
         return 0;

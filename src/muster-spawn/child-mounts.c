@@ -55,14 +55,14 @@ static int detach_old_root(struct execution *x, const struct step *s) {
 }
 
 /* A mount point of the right type, where there is none. */
-static int make_target(const char *target, bool directory) {
+static int make_target(const char *target, bool directory, mode_t mode) {
         int fd, r;
 
         r = child_make_parents(target);
         if (r < 0)
                 return r;
         if (directory)
-                return mkdir(target, 0755) < 0 && errno != EEXIST ? -errno : 0;
+                return mkdir(target, mode ? mode : 0755) < 0 && errno != EEXIST ? -errno : 0;
         fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return errno == EEXIST ? 0 : -errno;
@@ -123,11 +123,13 @@ static int mount_new(struct execution *x, const struct step *s) {
         r = split_options(s->options, &flags, options, sizeof(options));
         if (r < 0)
                 return r;
-        if (s->flags & STEP_CREATE) {
-                r = make_target(s->target, true);
-                if (r < 0)
-                        return r;
-        }
+        if (mount(s->type, s->target, s->type, flags, *options ? options : NULL) == 0)
+                return 0;
+        if (errno != ENOENT || !(s->flags & STEP_CREATE))
+                return -errno;
+        r = make_target(s->target, true, s->node.mode);
+        if (r < 0)
+                return r;
         return mount(s->type, s->target, s->type, flags, *options ? options : NULL) < 0 ? -errno : 0;
 }
 
@@ -148,19 +150,20 @@ static int bind_devices(struct execution *x, const char *below) {
 }
 
 static int attach(struct execution *x, const struct step *s) {
+        bool follow = !(s->flags & STEP_NO_FOLLOW);
         struct stat st;
         int r;
 
         if (x->trees[s->tree] < 0) /* opening it was allowed to fail */
                 return -ENOENT;
-        if (s->flags & STEP_CREATE) {
+        r = mount_attach(x->trees[s->tree], AT_FDCWD, s->target, follow);
+        if (r == -ENOENT && (s->flags & STEP_CREATE)) {
                 if (fstat(x->trees[s->tree], &st) < 0)
                         return -errno;
-                r = make_target(s->target, S_ISDIR(st.st_mode));
-                if (r < 0)
-                        return r;
+                r = make_target(s->target, S_ISDIR(st.st_mode), s->node.mode);
+                if (r >= 0)
+                        r = mount_attach(x->trees[s->tree], AT_FDCWD, s->target, follow);
         }
-        r = mount_attach(x->trees[s->tree], AT_FDCWD, s->target, !(s->flags & STEP_NO_FOLLOW));
         return r < 0 || s->tree != TREE_DEV ? r : bind_devices(x, s->target);
 }
 
@@ -196,7 +199,7 @@ static int bind(struct execution *x, const struct step *s) {
         if (s->flags & STEP_CREATE) {
                 if (stat(source, &st) < 0)
                         return -errno;
-                r = make_target(s->target, S_ISDIR(st.st_mode));
+                r = make_target(s->target, S_ISDIR(st.st_mode), s->node.mode);
                 if (r < 0)
                         return r;
         }

@@ -49,7 +49,7 @@ static void limits(struct facts *f) {
         AUTO_FREE char *text = NULL;
 
         f->rlimits.may_raise = f->capabilities & CAP_SYS_RESOURCE_BIT;
-        for (int i = 0; i < SPEC_RLIMITS && !f->rlimits.may_raise; i++)
+        for (int i = 0; i < SPEC_RLIMITS; i++)
                 f->rlimits.own[i] = limit_of(0, i);
         f->rlimits.host_nproc = limit_of(1, RLIMIT_NPROC);
         f->rlimits.host_sigpending = limit_of(1, RLIMIT_SIGPENDING);

@@ -56,13 +56,16 @@ static int lock_global(const char *path, struct image_lock *l) {
 
         if (stat(path, &st) < 0)
                 return -errno;
-        r = mkdir_parents(LOCKS, 0755);
-        if (r < 0)
-                return r;
         if (asprintf(&l->global, LOCKS "/inode-%llu:%llu", (unsigned long long) st.st_dev,
                      (unsigned long long) st.st_ino) < 0)
                 return -ENOMEM;
         l->global_fd = lock_file(l->global, l->exclusive, false);
+        if (l->global_fd == -ENOENT) {
+                r = mkdir_parents(LOCKS, 0700);
+                if (r < 0)
+                        return r;
+                l->global_fd = lock_file(l->global, l->exclusive, false);
+        }
         return l->global_fd < 0 ? l->global_fd : 0;
 }
 

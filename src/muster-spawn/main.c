@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "muster-spawn/log-stderr.h"
+#include "muster-spawn/protect-self.h"
 #include "muster-spawn/run.h"
 #include "spec/spec-argv.h"
 #include "spec/spec.h"
@@ -59,6 +60,7 @@ int main(int argc, char *argv[]) {
         int r;
 
         log_stderr_open();
+        protect_self(argv, environ);
         spec_init(&spec);
         r = spec_from_argv(argc, argv, environ, &spec, &diag);
         switch (r) {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ static struct payload_cgroup_dir *add(struct payload_cgroup *c) {
 
         if (c->n_dirs == PAYLOAD_CGROUP_HIERARCHIES)
                 return NULL;
-        *d = (struct payload_cgroup_dir){ .fd = -EBADF, .tasks = -EBADF };
+        *d = (struct payload_cgroup_dir){ .top = -EBADF, .fd = -EBADF, .tasks = -EBADF };
         c->n_dirs++;
         return d;
 }
@@ -52,8 +53,6 @@ static int add_v1(struct payload_cgroup *c, const char *controllers, const char 
 
         if (asprintf(&mount, ROOT "/%s", name ? name : controllers) < 0)
                 return -ENOMEM;
-        if (!is_type(mount, CGROUP_SUPER_MAGIC))
-                return 0;
         d = add(c);
         if (!d)
                 return -E2BIG;
@@ -173,23 +172,24 @@ static int open_payload(struct payload_cgroup_dir *d, int top, const char *paylo
 
 /* scope: path below the mount point. */
 static int make_in(struct payload_cgroup_dir *d, const char *scope, uint32_t owner) {
-        AUTO_CLOSE int top = open(d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         AUTO_FREE char *payload = NULL;
         int r;
 
-        if (top < 0)
+        if (d->top < 0)
+                d->top = open(d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (d->top < 0)
                 return -errno;
         if (asprintf(&payload, "%s/" PAYLOAD, scope) < 0)
                 return -ENOMEM;
-        r = make_scope(top, scope);
+        r = make_scope(d->top, scope);
         if (r < 0)
                 return r;
         d->scope = strdup(scope);
         if (!d->scope)
                 return -ENOMEM;
-        if (mkdirat(top, payload, 0755) < 0)
+        if (mkdirat(d->top, payload, 0755) < 0)
                 return -errno;
-        return open_payload(d, top, payload, owner);
+        return open_payload(d, d->top, payload, owner);
 }
 
 /* Below our own group: UNIT there, so that several runners can share it. */
@@ -242,45 +242,57 @@ bool payload_cgroup_made(const struct payload_cgroup *c) {
 }
 
 static void kill_all(const struct payload_cgroup_dir *d) {
-        if (d->fd < 0)
-                return;
-        if (!d->v2 || cgroup_kill_v2(d->fd) < 0)
+        if (d->fd >= 0 && (!d->v2 || cgroup_kill_v2(d->fd) < 0))
                 cgroup_signal(d->fd, SIGKILL);
 }
 
-/* A killed process stays in its group until it has been reaped: a short wait, which ends by itself. */
-static void remove_from(struct payload_cgroup_dir *d) {
-        AUTO_CLOSE int top = -EBADF;
+/* The usual end: nobody is left, and nobody made groups of his own. */
+static bool remove_empty(const struct payload_cgroup_dir *d) {
+        char payload[PATH_MAX];
+        int n = snprintf(payload, sizeof(payload), "%s/" PAYLOAD, d->scope);
 
-        if (!d->scope)
-                return;
-        top = open(d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        for (int i = 0; top >= 0 && i < REMOVE_TRIES; i++) {
-                int r = cgroup_remove(top, d->scope);
+        return n > 0 && n < (int) sizeof(payload) &&
+               (unlinkat(d->top, payload, AT_REMOVEDIR) == 0 || errno == ENOENT) &&
+               (unlinkat(d->top, d->scope, AT_REMOVEDIR) == 0 || errno == ENOENT);
+}
+
+/* A killed process stays in its group until it has been reaped: a short wait, which ends by itself. */
+static void remove_with_content(const struct payload_cgroup_dir *d) {
+        kill_all(d);
+        for (int i = 0; i < REMOVE_TRIES; i++) {
+                int r = cgroup_remove(d->top, d->scope);
 
                 if (r != -EBUSY && r != -EAGAIN)
                         break;
                 nanosleep(&(struct timespec){ .tv_nsec = REMOVE_PAUSE_NSEC }, NULL);
         }
-        free(d->scope);
-        d->scope = NULL;
 }
 
 void payload_cgroup_remove(struct payload_cgroup *c) {
-        for (size_t i = 0; i < c->n_dirs; i++)
-                kill_all(&c->dirs[i]);
-        for (size_t i = 0; i < c->n_dirs; i++)
-                remove_from(&c->dirs[i]);
+        for (size_t i = 0; i < c->n_dirs; i++) {
+                struct payload_cgroup_dir *d = &c->dirs[i];
+
+                if (!d->scope)
+                        continue;
+                if (!remove_empty(d))
+                        remove_with_content(d);
+                free(d->scope);
+                d->scope = NULL;
+        }
+}
+
+static void close_fd(int fd) {
+        if (fd >= 0)
+                close(fd);
 }
 
 void payload_cgroup_done(struct payload_cgroup *c) {
         for (size_t i = 0; i < c->n_dirs; i++) {
                 struct payload_cgroup_dir *d = &c->dirs[i];
 
-                if (d->fd >= 0)
-                        close(d->fd);
-                if (d->tasks >= 0)
-                        close(d->tasks);
+                close_fd(d->fd);
+                close_fd(d->tasks);
+                close_fd(d->top);
                 free(d->mount);
                 free(d->name);
                 free(d->own);

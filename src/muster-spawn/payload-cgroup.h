@@ -17,6 +17,7 @@ struct payload_cgroup_dir {
         char *name;  /* "systemd", "cpu,cpuacct", "" for a v2-only host */
         char *own;   /* path of our own group, below mount */
         char *scope; /* path below mount of what we made and remove; NULL: nothing */
+        int top;     /* the mount point, once something was made there */
         int fd;      /* directory of the payload's group; -EBADF: none */
         int tasks;   /* v1: its tasks file, opened for writing */
 };

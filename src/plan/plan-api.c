@@ -17,6 +17,8 @@ static struct step *mount(struct chapter *c, const char *type, const char *targe
         s->target = target;
         s->attributes = attributes;
         s->options = options;
+        s->flags = STEP_CREATE;
+        s->node.mode = 0555;
         return s;
 }
 
@@ -75,6 +77,8 @@ static void sys_of_host(struct chapter *c) {
         s = plan_add(c->plan, PHASE_CHILD, STEP_ATTACH, WHY);
         s->tree = tree;
         s->target = "/sys";
+        s->flags = STEP_CREATE;
+        s->node.mode = 0555;
 }
 
 void plan_api_first(struct chapter *c) {
@@ -94,9 +98,14 @@ static void hide_in_proc(struct chapter *c) {
         static const char *const read_only[] = { "/proc/acpi", "/proc/apm", "/proc/asound", "/proc/bus",
                                                  "/proc/fs",   "/proc/irq", "/proc/scsi" };
 
-        bind(c, "/proc/sys", "/proc/sys", API_ATTRIBUTES | ATTR_READ_ONLY, HIDE);
+        struct step *s;
+
+        bind(c, "/proc/sys", "/proc/sys", 0, HIDE);
         if (c->network)
                 bind(c, "/proc/sys/net", "/proc/sys/net", 0, "a network of its own may be configured");
+        s = plan_add(c->plan, PHASE_CHILD, STEP_REMOUNT, HIDE);
+        s->target = "/proc/sys";
+        s->attributes = API_ATTRIBUTES | ATTR_READ_ONLY;
         for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
                 bind(c, "/run/host/inaccessible/reg", masked[i], API_ATTRIBUTES | ATTR_READ_ONLY, HIDE)->flags =
                         STEP_IF_EXISTS;
@@ -122,16 +131,13 @@ static void os_release(struct chapter *c) {
 
 /* /dev and /run are attached by now. */
 void plan_api_second(struct chapter *c) {
-        struct step *s;
-
         mount(c, "tmpfs", "/dev/shm", ATTR_NO_SUID | ATTR_NO_DEV | ATTR_STRICT_ATIME,
               "mode=1777,size=10%,nr_inodes=400k");
-        mount(c, "mqueue", "/dev/mqueue", API_ATTRIBUTES, NULL)->flags = STEP_MAY_FAIL;
+        mount(c, "mqueue", "/dev/mqueue", API_ATTRIBUTES, NULL)->flags |= STEP_MAY_FAIL;
         mount(c, "devpts", "/dev/pts", ATTR_NO_SUID | ATTR_NO_EXEC, "newinstance,ptmxmode=0666,mode=620,gid=5");
         if (!c->spec->no_tmpfs_tmp) {
-                s = mount(c, "tmpfs", "/tmp", ATTR_NO_SUID | ATTR_NO_DEV | ATTR_STRICT_ATIME,
-                          "mode=1777,size=10%,nr_inodes=400k");
-                s->flags = STEP_CREATE;
+                mount(c, "tmpfs", "/tmp", ATTR_NO_SUID | ATTR_NO_DEV | ATTR_STRICT_ATIME,
+                      "mode=1777,size=10%,nr_inodes=400k");
         }
         os_release(c);
         if (!c->spec->api_writable)

@@ -57,4 +57,6 @@ void plan_dev_tree(struct chapter *c) {
         s = plan_add(c->plan, PHASE_CHILD, STEP_ATTACH, "container interface: /dev");
         s->tree = TREE_DEV;
         s->target = "/dev";
+        s->flags = STEP_CREATE;
+        s->node.mode = 0555;
 }

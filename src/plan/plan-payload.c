@@ -198,6 +198,10 @@ static int security(struct chapter *c, struct diag *diag) {
         if (missing && c->warn)
                 c->warn("--capability: not all of these are yours to give; the others are left out", c->userdata);
         rlimits_decide(c->spec->rlimits, &c->facts->rlimits, p->rlimits);
+        for (int i = 0; i < SPEC_RLIMITS; i++)
+                if (p->rlimits[i].soft != c->facts->rlimits.own[i].soft ||
+                    p->rlimits[i].hard != c->facts->rlimits.own[i].hard)
+                        p->rlimits_changed |= 1U << i;
         if (c->spec->no_seccomp)
                 return 0;
         return filter_build(c->spec, p->capabilities.bounding, c->warn, c->userdata, &p->filter, diag);

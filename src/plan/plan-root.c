@@ -123,8 +123,10 @@ static void base_entries(struct chapter *c) {
                 const char *path;
                 unsigned mode;
         } directories[] = {
-                { "/root", 0750 }, { "/usr", 0755 }, { "/var", 0755 }, { "/etc", 0755 },
-                { "/proc", 0555 }, { "/sys", 0555 }, { "/dev", 0555 }, { "/run", 0555 },
+                { "/root", 0750 },
+                { "/usr", 0755 },
+                { "/var", 0755 },
+                { "/etc", 0755 },
         };
 
         for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {

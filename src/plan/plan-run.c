@@ -93,6 +93,8 @@ void plan_run_tree(struct chapter *c) {
         s = plan_add(c->plan, PHASE_CHILD, STEP_ATTACH, "container interface: /run");
         s->tree = TREE_RUN;
         s->target = "/run";
+        s->flags = STEP_CREATE;
+        s->node.mode = 0555;
         s = plan_add(c->plan, PHASE_CHILD, STEP_BIND, WHY);
         s->source = s->target = "/run/host";
         s->attributes = ATTR_READ_ONLY | ATTR_NO_SUID | ATTR_NO_DEV | ATTR_NO_EXEC;

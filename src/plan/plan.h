@@ -156,6 +156,7 @@ struct plan_payload {
         size_t n_groups;
         struct capability_sets capabilities;
         struct rlimit_pair rlimits[SPEC_RLIMITS];
+        unsigned rlimits_changed; /* bit n: limit n is not what the runner has */
         struct filter filter;
         const char *hostname;
 };
