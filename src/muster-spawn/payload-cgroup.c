@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +25,7 @@
 
 #define ROOT "/sys/fs/cgroup"
 #define PAYLOAD "payload"
+#define SUPERVISOR "supervisor"
 #define REMOVE_TRIES 200
 #define REMOVE_PAUSE_NSEC 2000000
 
@@ -154,8 +154,8 @@ static int make_scope(int top, const char *scope) {
         return make_path(top, scope);
 }
 
-static int open_payload(struct payload_cgroup_dir *d, int top, const char *payload, uint32_t owner) {
-        AUTO_CLOSE int fd = cgroup_open(top, payload);
+static int open_payload(struct payload_cgroup_dir *d, uint32_t owner) {
+        AUTO_CLOSE int fd = cgroup_open(d->top, d->payload);
 
         if (fd < 0)
                 return fd;
@@ -170,68 +170,136 @@ static int open_payload(struct payload_cgroup_dir *d, int top, const char *paylo
         return 0;
 }
 
-/* scope: path below the mount point. */
-static int make_in(struct payload_cgroup_dir *d, const char *scope, uint32_t owner) {
-        AUTO_FREE char *payload = NULL;
+/* "+cpu +memory ...": all that the group has, to the groups below it. */
+static void pass_controllers(int top, const char *path) {
+        AUTO_CLOSE int fd = cgroup_open(top, *path ? path : ".");
+        AUTO_FREE char *text = NULL;
+        AUTO_BUF struct buf b = BUF_EMPTY;
+
+        if (fd < 0 || read_record_at(fd, "cgroup.controllers", 4096, &text, NULL) < 0)
+                return;
+        for (char *rest = text, *word; (word = strsep(&rest, " \n"));)
+                if (*word)
+                        buf_printf(&b, "%s+%s", b.size ? " " : "", word);
+        if (b.size > 0 && buf_error(&b) == 0)
+                write_attribute_at(fd, "cgroup.subtree_control", b.data, b.size);
+}
+
+/* From the top down to the scope, so that they arrive in the payload's group. */
+static void pass_controllers_down(const struct payload_cgroup_dir *d) {
+        AUTO_FREE char *path = strdup(d->scope);
+
+        if (!path || !d->v2)
+                return;
+        pass_controllers(d->top, "");
+        for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
+                *slash = '\0';
+                pass_controllers(d->top, path);
+                *slash = '/';
+        }
+        pass_controllers(d->top, path);
+}
+
+/* scope is consumed. below: the payload's group is a child of it. */
+static int make_in(struct payload_cgroup_dir *d, char *scope, bool below, const struct payload_cgroup_wish *wish) {
+        AUTO_FREE char *path = scope;
         int r;
 
         if (d->top < 0)
                 d->top = open(d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (d->top < 0)
                 return -errno;
-        if (asprintf(&payload, "%s/" PAYLOAD, scope) < 0)
-                return -ENOMEM;
-        r = make_scope(d->top, scope);
+        r = make_scope(d->top, path);
         if (r < 0)
                 return r;
-        d->scope = strdup(scope);
-        if (!d->scope)
+        d->scope = STEAL(path);
+        if (asprintf(&d->payload, below ? "%s/" PAYLOAD : "%s", d->scope) < 0) {
+                d->payload = NULL;
                 return -ENOMEM;
-        if (mkdirat(d->top, payload, 0755) < 0)
-                return -errno;
-        return open_payload(d, d->top, payload, owner);
-}
-
-/* Below our own group: UNIT there, so that several runners can share it. */
-static int make_below_own(struct payload_cgroup_dir *d, const char *unit, uint32_t owner) {
-        const char *own = d->own + strspn(d->own, "/");
-        AUTO_FREE char *scope = NULL;
-
-        if (asprintf(&scope, "%s%s%s", own, *own ? "/" : "", unit) < 0)
-                return -ENOMEM;
-        return make_in(d, scope, owner);
-}
-
-static int make_one(struct payload_cgroup_dir *d, const char *slice, const char *unit, bool keep_unit, uint32_t owner) {
-        AUTO_FREE char *path = NULL, *scope = NULL;
-        int r = -EROFS;
-
-        if (!keep_unit) {
-                r = slice_path(slice, &path);
-                if (r < 0)
-                        return r;
-                if (asprintf(&scope, "%s%s%s", path, *path ? "/" : "", unit) < 0)
-                        return -ENOMEM;
-                r = make_in(d, scope, owner);
         }
-        if (r == -EROFS || r == -EACCES || r == -EPERM || r == -ENOENT)
-                r = make_below_own(d, unit, owner);
-        return r == -EROFS || r == -EACCES || r == -EPERM || r == -ENOENT ? 0 : r;
+        if (wish->controllers && below)
+                pass_controllers_down(d);
+        if (below && mkdirat(d->top, d->payload, 0755) < 0)
+                return -errno;
+        return open_payload(d, wish->owner);
 }
 
-int payload_cgroup_make(struct payload_cgroup *c, const char *slice, const char *unit, bool keep_unit, uint32_t owner) {
+static int make_below_own(struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
+        const char *own = d->own + strspn(d->own, "/");
+        bool unit = wish->place == PLACE_UNIT;
+        char *scope;
+
+        if (asprintf(&scope, "%s%s%s", own, *own ? "/" : "", unit ? PAYLOAD : wish->unit) < 0)
+                return -ENOMEM;
+        return make_in(d, scope, !unit, wish);
+}
+
+static int make_own_scope(struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
+        AUTO_FREE char *path = NULL;
+        char *scope;
+        int r = slice_path(wish->slice, &path);
+
+        if (r < 0)
+                return r;
+        if (asprintf(&scope, "%s%s%s", path, *path ? "/" : "", wish->unit) < 0)
+                return -ENOMEM;
+        return make_in(d, scope, true, wish);
+}
+
+static bool may_not(int r) {
+        return r == -EROFS || r == -EACCES || r == -EPERM || r == -ENOENT;
+}
+
+static int make_one(struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
+        int r = -EPERM;
+
+        if (wish->place == PLACE_SCOPE)
+                r = make_own_scope(d, wish);
+        if (may_not(r))
+                r = make_below_own(d, wish);
+        return may_not(r) ? 0 : r;
+}
+
+/* What a service manager knows as our unit does not end where a runner before us moved to. */
+static void leave_supervisor(struct payload_cgroup_dir *d) {
+        char *end = (char *) endswith(d->own, "/" SUPERVISOR);
+
+        if (end)
+                *end = '\0';
+}
+
+int payload_cgroup_make(struct payload_cgroup *c, const struct payload_cgroup_wish *wish) {
         for (size_t i = 0; i < c->n_dirs; i++) {
+                struct payload_cgroup_dir *d = &c->dirs[i];
                 int r;
 
-                if (!tracks(&c->dirs[i]))
+                if (!tracks(d))
                         continue;
-                r = make_one(&c->dirs[i], slice, unit, keep_unit, owner);
+                if (wish->place == PLACE_UNIT)
+                        leave_supervisor(d);
+                r = make_one(d, wish);
                 if (r < 0)
                         return r;
-                if (c->dirs[i].v2)
-                        c->birth = c->dirs[i].fd;
+                if (d->v2)
+                        c->birth = d->fd;
         }
         return 0;
+}
+
+void payload_cgroup_settle(const struct payload_cgroup *c, const struct payload_cgroup_wish *wish) {
+        for (size_t i = 0; wish->place == PLACE_UNIT && i < c->n_dirs; i++) {
+                const struct payload_cgroup_dir *d = &c->dirs[i];
+                AUTO_CLOSE int own = -EBADF, supervisor = -EBADF;
+
+                if (!d->v2 || d->fd < 0)
+                        continue;
+                own = cgroup_open(d->top, d->own + strspn(d->own, "/"));
+                if (own < 0 || (mkdirat(own, SUPERVISOR, 0755) < 0 && errno != EEXIST))
+                        continue;
+                supervisor = cgroup_open(own, SUPERVISOR);
+                if (supervisor >= 0 && cgroup_attach(supervisor, getpid()) == 0 && wish->controllers)
+                        pass_controllers(own, "");
+        }
 }
 
 bool payload_cgroup_made(const struct payload_cgroup *c) {
@@ -248,11 +316,7 @@ static void kill_all(const struct payload_cgroup_dir *d) {
 
 /* The usual end: nobody is left, and nobody made groups of his own. */
 static bool remove_empty(const struct payload_cgroup_dir *d) {
-        char payload[PATH_MAX];
-        int n = snprintf(payload, sizeof(payload), "%s/" PAYLOAD, d->scope);
-
-        return n > 0 && n < (int) sizeof(payload) &&
-               (unlinkat(d->top, payload, AT_REMOVEDIR) == 0 || errno == ENOENT) &&
+        return d->payload && (unlinkat(d->top, d->payload, AT_REMOVEDIR) == 0 || errno == ENOENT) &&
                (unlinkat(d->top, d->scope, AT_REMOVEDIR) == 0 || errno == ENOENT);
 }
 
@@ -297,6 +361,7 @@ void payload_cgroup_done(struct payload_cgroup *c) {
                 free(d->name);
                 free(d->own);
                 free(d->scope);
+                free(d->payload);
         }
         *c = (struct payload_cgroup){ .birth = -EBADF };
 }

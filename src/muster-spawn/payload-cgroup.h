@@ -10,16 +10,31 @@
 
 #define PAYLOAD_CGROUP_HIERARCHIES 16
 
-/* One hierarchy: its mount point, where we stand in it, and what we made there. */
+/* Where the payload's group goes. */
+enum payload_cgroup_place {
+        PLACE_SCOPE, /* SLICE/UNIT/payload: we are the host's manager of control groups; PLACE_BELOW where that is not allowed */
+        PLACE_BELOW, /* UNIT/payload below our own group: others may be in it, too */
+        PLACE_UNIT,  /* payload below our own group, which a service manager has given to us alone */
+};
+
+struct payload_cgroup_wish {
+        enum payload_cgroup_place place;
+        const char *slice, *unit;
+        uint32_t owner;   /* who may write in the payload's group; 0: root */
+        bool controllers; /* v2: the payload gets every controller there is, as an init wants it */
+};
+
+/* One hierarchy: its mount point, where we stand in it, and what we made there. Paths are below the mount point. */
 struct payload_cgroup_dir {
         bool v2;
-        char *mount; /* "/sys/fs/cgroup/systemd" */
-        char *name;  /* "systemd", "cpu,cpuacct", "" for a v2-only host */
-        char *own;   /* path of our own group, below mount */
-        char *scope; /* path below mount of what we made and remove; NULL: nothing */
-        int top;     /* the mount point, once something was made there */
-        int fd;      /* directory of the payload's group; -EBADF: none */
-        int tasks;   /* v1: its tasks file, opened for writing */
+        char *mount;   /* "/sys/fs/cgroup/systemd" */
+        char *name;    /* "systemd", "cpu,cpuacct", "" for a v2-only host */
+        char *own;     /* our own group */
+        char *scope;   /* what we made, and remove with all that is in it; NULL: nothing */
+        char *payload; /* the payload's group: scope, or right below it */
+        int top;       /* the mount point, once something was made there */
+        int fd;        /* directory of the payload's group; -EBADF: none */
+        int tasks;     /* v1: its tasks file, opened for writing */
 };
 
 struct payload_cgroup {
@@ -31,10 +46,13 @@ struct payload_cgroup {
 
 /* Looks at /sys/fs/cgroup and /proc/self/cgroup; makes nothing. */
 int payload_cgroup_probe(struct payload_cgroup *ret);
-/* Makes SLICE/UNIT/payload (keep_unit: payload below our own group) where it may. Having none at all is no failure: then the
- * payload stays where we are. owner: who may write there (0: root). */
-int payload_cgroup_make(struct payload_cgroup *c, const char *slice, const char *unit, bool keep_unit, uint32_t owner);
+/* Makes the payload's group where it may. Having none at all is no failure: then the payload stays where we are. -EBUSY: there is
+ * one of that name, with processes in it. */
+int payload_cgroup_make(struct payload_cgroup *c, const struct payload_cgroup_wish *wish);
 bool payload_cgroup_made(const struct payload_cgroup *c);
+/* PLACE_UNIT, when the payload runs: moves ourselves to `supervisor` beside it, for a group of v2 with controllers holds groups or
+ * processes, but not both. Best effort. */
+void payload_cgroup_settle(const struct payload_cgroup *c, const struct payload_cgroup_wish *wish);
 /* Kills what is left in it, and removes it. */
 void payload_cgroup_remove(struct payload_cgroup *c);
 void payload_cgroup_done(struct payload_cgroup *c);

@@ -33,6 +33,8 @@ struct run {
         struct facts facts;
         struct image_lock lock;
         struct payload_cgroup cgroup;
+        struct payload_cgroup_wish wish;
+        char *unit; /* what wish calls it */
         sigset_t payload_mask;
         bool registered;
 };
@@ -80,21 +82,36 @@ static bool wants_cgroup(const struct spec *s) {
         return s->dry_run == DRY_RUN_NO;
 }
 
+/* systemd owns the host's control groups: sd_booted(3). */
+static bool under_systemd(void) {
+        return access("/run/systemd/system", F_OK) == 0;
+}
+
 static int make_cgroup(struct run *r) {
-        AUTO_FREE char *unit = NULL;
+        const struct spec *s = r->spec;
         int q = payload_cgroup_probe(&r->cgroup);
 
-        if (q < 0 || !wants_cgroup(r->spec))
+        if (q < 0 || !wants_cgroup(s))
                 return q;
-        if (asprintf(&unit, "%s.scope", r->facts.machine) < 0)
+        if (asprintf(&r->unit, "%s.scope", r->facts.machine) < 0) {
+                r->unit = NULL;
                 return -ENOMEM;
-        q = payload_cgroup_make(&r->cgroup, r->spec->slice ? r->spec->slice : "machine.slice", unit, r->spec->keep_unit,
-                                r->spec->users_mode == USERS_NO ? 0 : r->facts.uid_base);
+        }
+        r->wish = (struct payload_cgroup_wish){
+                .place = under_systemd() ? PLACE_UNIT
+                         : s->keep_unit  ? PLACE_BELOW
+                                         : PLACE_SCOPE,
+                .slice = s->slice ? s->slice : "machine.slice",
+                .unit = r->unit,
+                .owner = s->users_mode == USERS_NO ? 0 : r->facts.uid_base,
+                .controllers = s->start_mode == START_BOOT,
+        };
+        q = payload_cgroup_make(&r->cgroup, &r->wish);
         if (q == -EBUSY)
                 return log_error("there is a control group %s with processes in it: is the machine running already?",
-                                 unit),
+                                 r->unit),
                        q;
-        return q < 0 ? log_error_errno(q, "cannot make the control group %s", unit) : 0;
+        return q < 0 ? log_error_errno(q, "cannot make the control group %s", r->unit) : 0;
 }
 
 /* What a run needs before its plan. */
@@ -228,8 +245,10 @@ static int run_once(struct run *r, const struct plan *plan, enum payload_end *re
                 q = start(r, &x);
         } else
                 log_error_errno(q, "cannot start");
-        if (q >= 0)
+        if (q >= 0) {
+                payload_cgroup_settle(&r->cgroup, &r->wish);
                 q = supervise_it(r, &x, ret, ret_status);
+        }
         end(r, &x);
         payload_cgroup_remove(&r->cgroup);
         execution_done(&x);
@@ -260,6 +279,7 @@ static void run_done(struct run *r) {
         payload_cgroup_done(&r->cgroup);
         image_unlock(&r->lock);
         facts_done(&r->facts);
+        free(r->unit);
 }
 
 int run_machine(const struct spec *spec) {
