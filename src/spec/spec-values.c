@@ -221,6 +221,19 @@ static size_t utf8_size(const unsigned char *s) {
         return size;
 }
 
+bool text_is_utf8(const char *s) {
+        const unsigned char *p = (const unsigned char *) s;
+
+        while (*p) {
+                size_t size = utf8_size(p);
+
+                if (size == 0)
+                        return false;
+                p += size;
+        }
+        return true;
+}
+
 bool value_is_text(const char *s) {
         const unsigned char *p = (const unsigned char *) s;
 

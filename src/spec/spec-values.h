@@ -60,6 +60,7 @@ int value_fields(const char *s, char ***ret);
 
 /* A host name as a machine may have: 1 to 64 letters, digits, '-' inside of them, and single dots. */
 bool host_name_is_valid(const char *s);
+bool text_is_utf8(const char *s);
 /* UTF-8 without control characters. */
 bool value_is_text(const char *s);
 
