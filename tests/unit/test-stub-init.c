@@ -33,6 +33,7 @@ static pid_t start(payload_fn payload, int *ret_ready) {
         if (pid == 0) {
                 sigset_t none;
 
+                prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
                 sigemptyset(&none);
                 if (stub_init(&none, SHOWN, sizeof(SHOWN)) == 0)
                         payload(ready[1]);
@@ -299,6 +300,7 @@ static pid_t start_showing(char *const *environment, uint64_t namespaces) {
         if (pid == 0) {
                 char *argv[] = { (char *) "show", (char *) "--secret-argument", NULL };
 
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
                 dup2(ready[1], STDIN_FILENO);
                 execve("/proc/self/exe", argv, environment);
                 _exit(98);

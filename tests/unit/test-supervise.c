@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -65,6 +66,7 @@ static void put_at(int fd, int at) {
 }
 
 static void be_payload(const struct setup *s, const sigset_t *mask, int master, const struct inside *i) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
         sigprocmask(SIG_SETMASK, mask, NULL);
         setsid();
         if (master >= 0) {
@@ -91,6 +93,7 @@ static void be_supervisor(const struct setup *s, int outcome, int ready) {
         sigset_t mask;
         int notify[2];
 
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         put_at(s->in, 0);
         put_at(s->out, 1);
         if (s->nohup)
