@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/pidref.h"
+#include "base/siphash.h"
 #include "base/str.h"
 
 static void test_prefix_and_suffix(void **state) {
@@ -226,6 +227,25 @@ static void test_capability_names(void **state) {
         assert_null(capability_to_string(41));
 }
 
+/* The first ones are from the paper's reference: key 00..0f, data 00, 01, 02... */
+static void test_siphash(void **state) {
+        static const struct {
+                size_t size;
+                uint64_t hash;
+        } cases[] = {
+                { 0, UINT64_C(0x726fdb47dd0e0e31) },  { 1, UINT64_C(0x74f839c593dc67fd) },
+                { 7, UINT64_C(0xab0200f58b01d137) },  { 8, UINT64_C(0x93f5f5799a932462) },
+                { 15, UINT64_C(0xa129ca6149be45e5) }, { 63, UINT64_C(0x958a324ceb064572) },
+        };
+        uint8_t key[SIPHASH_KEY_SIZE], data[64];
+
+        for (size_t i = 0; i < sizeof(data); i++)
+                data[i] = (uint8_t) i;
+        memcpy(key, data, sizeof(key));
+        for (size_t i = 0; i < ELEMENTS(cases); i++)
+                assert_true(siphash24(data, cases[i].size, key) == cases[i].hash);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prefix_and_suffix),
         cmocka_unit_test(test_buffer),
@@ -238,6 +258,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_diag_and_errno_names),
         cmocka_unit_test(test_capability_names),
+        cmocka_unit_test(test_siphash),
 };
 
 RUN_TESTS(tests)
