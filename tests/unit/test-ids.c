@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Ranges of user numbers: the same as systemd-nspawn gives to a machine of the same name. */
+#include "unit.h"
+
+#include <errno.h>
+
+#include "base/str.h"
+#include "plan/ids.h"
+
+static void test_names(void **state) {
+        static const struct {
+                const char *machine;
+                uint32_t base;
+        } cases[] = {
+                { "trixie-root", 321585152 },
+                { "forky-root", 125239296 },
+                { "c1", 1331822592 },
+                { "foobar", 276955136 },
+                { "zz", 360382464 },
+                { "debian-tree", 1194065920 },
+                { "fedora", 277413888 },
+                { "my.container-01", 1388576768 },
+                { "averyveryverylongmachinename", 1636696064 },
+                { "tinyc", 1344798720 },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                uint32_t base;
+
+                assert_int_equal(ids_pick(1, 0, cases[i].machine, 0, &base), 0);
+                assert_int_equal(base, cases[i].base);
+                assert_true(ids_base_is_pickable(base));
+        }
+}
+
+static void test_attempts(void **state) {
+        static const uint32_t numbers[] = { 0,          1,          0xffff,     0x10000,    0x6ff6ffff,
+                                            0x6ff70000, 0x6ff70001, 0x7fffffff, 0x80000000, UINT32_MAX };
+        uint32_t base = 1;
+
+        assert_int_equal(ids_pick(0, 131072, "c1", 5, &base), 0);
+        assert_int_equal(base, 131072);
+        assert_int_equal(ids_pick(2, 131072, "c1", 0, &base), 0);
+        assert_int_equal(base, IDS_PICK_MIN);
+        assert_int_equal(ids_pick(98, 131072, "c1", 0x12345678, &base), 0);
+        assert_int_equal(base, 0x123c0000);
+        assert_int_equal(ids_pick(99, 131072, "c1", 0, &base), -EBUSY);
+        assert_int_equal(base, 0x123c0000);
+        for (size_t i = 0; i < ELEMENTS(numbers); i++) {
+                assert_int_equal(ids_pick(2, 0, "c1", numbers[i], &base), 0);
+                assert_true(ids_base_is_pickable(base));
+        }
+}
+
+static void test_pickable(void **state) {
+        static const struct {
+                uint32_t base;
+                bool pickable;
+        } cases[] = {
+                { 0, false },          { 0x70000, false },    { 0x7ffff, false },    { 0x80000, true },
+                { 0x80001, false },    { 0x90000, true },     { 0x6ffe0000, true },  { 0x6fff0000, true },
+                { 0x6fff0001, false }, { 0x70000000, false }, { 0x7ffe0000, false }, { 0xfffe0000, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++)
+                assert_int_equal(ids_base_is_pickable(cases[i].base), cases[i].pickable);
+}
+
+static void test_tree(void **state) {
+        struct diag d = { 0 };
+        uint32_t base = 7;
+
+        assert_int_equal(ids_base_of_tree(0, 0, &base, &d), 0);
+        assert_int_equal(base, 0);
+        assert_int_equal(ids_base_of_tree(131072 + 5, 131072 + 9, &base, &d), 0);
+        assert_int_equal(base, 131072);
+        assert_int_equal(ids_base_of_tree(UINT32_MAX, UINT32_MAX, &base, &d), 0);
+        assert_int_equal(base, 0xffff0000);
+        assert_int_equal(ids_base_of_tree(131072, 0, &base, &d), -EINVAL);
+        assert_int_equal(base, 0xffff0000);
+        assert_string_equal(d.field, "PrivateUsers");
+        assert_non_null(strstr(d.text, "user 131072 and group 0,"));
+}
+
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_attempts),
+        cmocka_unit_test(test_pickable),
+        cmocka_unit_test(test_tree),
+};
+
+RUN_TESTS(tests)
