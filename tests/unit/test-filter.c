@@ -69,12 +69,17 @@ static void build_rules(const char *rules, uint64_t capabilities, struct filter 
         build(&s, capabilities, ret);
 }
 
-static const struct syscall_row *row_of(const char *name) {
+/* Some tests say what only this machine has. */
+static bool is_x86_64(void) {
+        return streq(syscall_abis[0].name, "x86-64");
+}
+
+/* -1: the ABI does not have the call. */
+static int32_t number_of(const char *name, size_t abi) {
         for (size_t i = 0; i < n_syscall_rows; i++)
                 if (streq(syscall_rows[i].name, name))
-                        return &syscall_rows[i];
-        fail_msg("no call named %s", name);
-        return NULL;
+                        return syscall_rows[i].number[abi];
+        return -1;
 }
 
 static uint32_t ask_number(const struct filter *f, size_t abi, uint32_t number, uint64_t a0, uint64_t a1, uint64_t a2) {
@@ -84,7 +89,11 @@ static uint32_t ask_number(const struct filter *f, size_t abi, uint32_t number, 
 }
 
 static uint32_t ask_args(const struct filter *f, size_t abi, const char *name, uint64_t a0, uint64_t a1, uint64_t a2) {
-        return ask_number(f, abi, (uint32_t) row_of(name)->number[abi], a0, a1, a2);
+        int32_t number = number_of(name, abi);
+
+        if (number < 0)
+                fail_msg("%s has no %s", syscall_abis[abi].name, name);
+        return ask_number(f, abi, (uint32_t) number, a0, a1, a2);
 }
 
 static uint32_t ask(const struct filter *f, const char *name) {
@@ -159,22 +168,18 @@ static void test_default(void **state) {
 
                 if (syscall_rows[i].number[0] < 0)
                         continue;
-#ifdef __x86_64__ /* the list is complete, but for one that only newer versions of libseccomp know */
-                if (streq(name, "uprobe"))
-                        continue;
-                assert_int_equal(ask(&f, name), is_among(name, refused) ? REFUSED(EPERM) : PASSES);
-#endif
+                /* there the list is complete, but for one that only newer versions of libseccomp know */
+                if (is_x86_64() && !streq(name, "uprobe"))
+                        assert_int_equal(ask(&f, name), is_among(name, refused) ? REFUSED(EPERM) : PASSES);
         }
         assert_all(&f, refused, REFUSED(EPERM));
         for (size_t i = 0; i < n_syscall_rows; i++)
                 n_allowed += syscall_rows[i].number[0] >= 0 && ask(&f, syscall_rows[i].name) == PASSES;
         assert_int_equal(f.n_allowed, n_allowed);
         assert_int_equal(*warnings, 0);
-#ifdef __x86_64__
         assert_int_equal(ask_number(&f, 0, 470, 0, 0, 0), REFUSED(EPERM));
-        for (uint32_t number = 337; number < 424; number++)
+        for (uint32_t number = 337; is_x86_64() && number < 424; number++)
                 assert_int_equal(ask_number(&f, 0, number, 0, 0, 0), REFUSED(ENOSYS));
-#endif
         for (size_t abi = 0; abi < n_syscall_abis; abi++) {
                 static const uint32_t unknown[] = { 600, 1000, 9999, 0x3fffffff, 0x7fffffff, 0x80000000, UINT32_MAX };
 
@@ -195,13 +200,13 @@ static void test_abis(void **state) {
                                 assert_int_equal(ask_args(&f, abi, syscall_rows[i].name, 0, 0, 0),
                                                  ask(&f, syscall_rows[i].name));
         assert_int_equal(bpf_run(f.code, f.n_code, &foreign, NULL), PASSES);
-#ifdef __x86_64__
+        if (!is_x86_64())
+                return;
         assert_int_equal(ask_number(&f, 2, 102, 1, 0, 0), PASSES);                      /* socketcall */
         assert_int_equal(ask_number(&f, 2, 113, 0, 0, 0), REFUSED(EPERM));              /* vm86old */
         assert_int_equal(ask_number(&f, 1, 0x40000000 | 512, 0, 0, 0), PASSES);         /* rt_sigaction */
         assert_int_equal(ask_number(&f, 1, 0x40000000 | 13, 0, 0, 0), REFUSED(ENOSYS)); /* x86-64's, not for x32 */
         assert_int_equal(ask_number(&f, 0, 512, 0, 0, 0), REFUSED(ENOSYS));
-#endif
 }
 
 static void test_rules(void **state) {
@@ -238,7 +243,7 @@ static void test_rules(void **state) {
                 AUTO(filter_done) struct filter f = { 0 };
 
                 build_rules(cases[i].rules, DEFAULT_CAPABILITIES, &f);
-                if (row_of(cases[i].name)->number[0] >= 0 && ask(&f, cases[i].name) != cases[i].expected)
+                if (number_of(cases[i].name, 0) >= 0 && ask(&f, cases[i].name) != cases[i].expected)
                         fail_msg("'%s': %s gives 0x%x", cases[i].rules, cases[i].name, ask(&f, cases[i].name));
         }
 }
@@ -308,10 +313,8 @@ static void test_capabilities(void **state) {
                 AUTO(filter_done) struct filter only = { 0 }, but = { 0 };
                 const char *opens = cases[i].opens;
 
-#ifndef __x86_64__
-                if (cases[i].capability == 17) /* no ports */
+                if (cases[i].capability == 17 && !is_x86_64()) /* no ports */
                         continue;
-#endif
                 build_rules(NULL, UINT64_C(1) << cases[i].capability, &only);
                 build_rules(NULL, ~(UINT64_C(1) << cases[i].capability), &but);
                 assert_all(&none, opens, REFUSED(EPERM));
@@ -328,7 +331,7 @@ static void test_audit_socket(void **state) {
 
         build_rules(NULL, DEFAULT_CAPABILITIES, &f);
         for (size_t abi = 0; abi < n_syscall_abis; abi++) {
-                if (row_of("socket")->number[abi] < 0)
+                if (number_of("socket", abi) < 0)
                         continue;
                 assert_int_equal(ask_args(&f, abi, "socket", AF_NETLINK, SOCK_RAW, NETLINK_AUDIT),
                                  REFUSED(EAFNOSUPPORT));
@@ -434,11 +437,7 @@ static void test_suppress_sync(void **state) {
         build(&s, DEFAULT_CAPABILITIES, &refused);
         for (size_t abi = 0; abi < n_syscall_abis; abi++) {
                 for (size_t i = 0; i < ELEMENTS(with_fd); i++) {
-                        bool is_here = false;
-
-                        for (size_t k = 0; k < n_syscall_rows; k++)
-                                is_here |= streq(syscall_rows[k].name, with_fd[i]) && syscall_rows[k].number[abi] >= 0;
-                        if (!is_here)
+                        if (number_of(with_fd[i], abi) < 0)
                                 continue;
                         assert_int_equal(ask_args(&f, abi, with_fd[i], 0, 0, 0), REFUSED(0));
                         assert_int_equal(ask_args(&f, abi, with_fd[i], INT32_MAX, 0, 0), REFUSED(0));
@@ -456,7 +455,7 @@ static void test_suppress_sync(void **state) {
                                  PASSES);
                 assert_int_equal(ask_args(&refused, abi, "openat", 0, 0, O_SYNC), REFUSED(EINVAL));
                 assert_int_equal(ask_args(&refused, abi, "openat", 0, 0, 0), REFUSED(EPERM));
-                if (row_of("open")->number[abi] >= 0) {
+                if (number_of("open", abi) >= 0) {
                         assert_int_equal(ask_args(&f, abi, "open", 0, O_WRONLY | O_SYNC, 0), REFUSED(EINVAL));
                         assert_int_equal(ask_args(&f, abi, "open", O_SYNC, O_WRONLY, O_SYNC), PASSES);
                 }
@@ -498,7 +497,7 @@ static void test_short(void **state) {
         build_rules(NULL, DEFAULT_CAPABILITIES, &f);
         assert_true(f.n_code < 400);
         for (size_t i = 0; i < ELEMENTS(common); i++) {
-                struct seccomp_data data = { .nr = row_of(common[i])->number[0], .arch = syscall_abis[0].audit_arch };
+                struct seccomp_data data = { .nr = number_of(common[i], 0), .arch = syscall_abis[0].audit_arch };
                 unsigned steps;
 
                 assert_int_equal(bpf_run(f.code, f.n_code, &data, &steps), PASSES);
@@ -540,7 +539,8 @@ static void test_random(void **state) {
                                         assert_int_equal(ask_args(&f, abi, syscall_rows[i].name, 0, 0, 0),
                                                          allowed[i] ? PASSES : REFUSED(EPERM));
         }
-        assert_true(most > 600 && most < 1600); /* some were hard, none near the kernel's limit */
+        assert_true(most > 100 * n_syscall_abis &&
+                    most < 600 * n_syscall_abis); /* some were hard, none near the kernel's limit */
 }
 
 static const struct CMUnitTest tests[] = {
