@@ -63,7 +63,7 @@ static const struct {
         { "msync", CHECK_NOTHING, true },       { "open", CHECK_FLAGS_2, true },
         { "openat", CHECK_FLAGS_3, true },      { "socket", CHECK_SOCKET, false },
         { "sync", CHECK_NOTHING, true },        { "sync_file_range", CHECK_FD, true },
-        { "sync_file_range2", CHECK_FD, true }, /* the same, of ARM */
+        { "sync_file_range2", CHECK_FD, true }, /* the same, on ARM and POWER */
         { "syncfs", CHECK_FD, true },
 };
 
