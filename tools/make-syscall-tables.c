@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* make-syscall-tables: prints the C tables that src/plan/syscall-tables.h declares. Runs on the machine that builds, for
- * the one that will run: Usage: make-syscall-tables CPU-FAMILY GROUPS.txt NUMBERS.txt > TABLES.c
- * Everything is of fixed size and never freed: what does not fit is an error of the build. */
+/* make-syscall-tables: prints the C tables that src/plan/syscall-tables.h declares. Runs on the machine that builds,
+ * for the one that will run: Usage: make-syscall-tables CPU-FAMILY GROUPS.txt NUMBERS.txt > TABLES.c Everything is of
+ * fixed size and never freed: what does not fit is an error of the build. */
 #include <errno.h>
 #include <seccomp.h>
 #include <stdarg.h>
@@ -89,9 +89,9 @@ static void set_number(const char *name, size_t abi, int number) {
                 row->number[abi] = number;
 }
 
-/* Asking by number finds calls that no group names; those newer than our own list stay unknown, so that what a container
- * sees does not depend on the library of the build. It is also the only way to the real number of those that libseccomp
- * calls by a negative one, because an older kernel had them behind a multiplexer: socket(2) of x86. */
+/* Asking by number finds calls that no group names; those newer than our own list stay unknown, so that what a
+ * container sees does not depend on the library of the build. It is also the only way to the real number of those
+ * that libseccomp calls by a negative one, because an older kernel had them behind a multiplexer: socket(2) of x86. */
 static void ask_libseccomp(size_t abi, int from, int to) {
         for (int number = from; number < to; number++) {
                 bool too_new = (number & ~X32_BIT) > newest && (number & ~X32_BIT) < X32_FIRST;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The default is what systemd-nspawn 262 keeps, and what a system in a container expects. Bits that no kernel knows stay
- * set after "all": whoever applies a mask looks only at the bits that are there. */
+/* The default is what systemd-nspawn 262 keeps, and what a system in a container expects. Bits that no kernel knows
+ * stay set after "all": whoever applies a mask looks only at the bits that are there. */
 #include "plan/capabilities.h"
 
 #include <errno.h>

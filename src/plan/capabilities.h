@@ -20,7 +20,7 @@ struct capability_facts {
         bool payload_is_root; /* user 0 inside */
 };
 
-/* *ret_missing: wanted by name with --capability= but not held by the caller (a warning). -EINVAL with a diag: ambient ones that
- * are outside of the bounding set, or together with --boot. */
+/* *ret_missing: wanted by name with --capability= but not held by the caller (a warning). -EINVAL with a diag:
+ * ambient ones that are outside of the bounding set, or together with --boot. */
 int capabilities_decide(const struct spec *spec, const struct capability_facts *facts, struct capability_sets *ret,
                         uint64_t *ret_missing, struct diag *diag);

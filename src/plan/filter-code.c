@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Conditional jumps reach 255 instructions. A target that is farther away is written again if it is a return, or reached by
- * an unconditional jump, which has 32 bits. */
+/* Conditional jumps reach 255 instructions. A target that is farther away is written again if it is a return, or
+ * reached by an unconditional jump, which has 32 bits. */
 #include "plan/filter-code.h"
 
 #include <errno.h>

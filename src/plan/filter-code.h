@@ -33,8 +33,8 @@ struct filter_target {
         size_t place; /* 0: not written yet */
 };
 
-/* Numbers from `from` on, until the next range, go to targets[target]. The first one is from 0. `weight`: how often numbers
- * of the range are asked for, compared with others. */
+/* Numbers from `from` on, until the next range, go to targets[target]. The first one is from 0. `weight`: how often
+ * numbers of the range are asked for, compared with others. */
 struct filter_range {
         uint32_t from, weight;
         unsigned target;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A list of calls and groups is expanded item by item. A refused call is skipped wherever it turns up; a refused group only
- * as an item of its own, as systemd-nspawn does: what it shares with other groups stays allowed. Hence the warning when
- * refusing a group changes nothing at all. Names of calls that are not known are no mistake: other machines have them. */
+/* A list of calls and groups is expanded item by item. A refused call is skipped wherever it turns up; a refused
+ * group only as an item of its own, as systemd-nspawn does: what it shares with other groups stays allowed. Hence the
+ * warning when refusing a group changes nothing at all. Names of calls that are not known are no mistake: other
+ * machines have them. */
 #include "plan/filter-rules.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plan/filter-rules.h: which calls, by name, a payload may make: what is allowed to every container, what its capabilities
- * open, and what the user has added and refused. Pure. */
+/* plan/filter-rules.h: which calls, by name, a payload may make: what is allowed to every container, what its
+ * capabilities open, and what the user has added and refused. Pure. */
 #pragma once
 
 #include <stdbool.h>

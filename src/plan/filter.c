@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One program for all ABIs: look which one a call is of, then search its number among ranges of the same decision.
- * systemd-nspawn installs a filter for each ABI and each purpose instead, of which the strictest answer counts, the latest
- * one of two errors. Here that is one decision: what a check of the arguments says, otherwise what the rules say.
+ * systemd-nspawn installs a filter for each ABI and each purpose instead, of which the strictest answer counts, the
+ * latest one of two errors. Here that is one decision: what a check of the arguments says, otherwise what the rules
+ * say.
  *
- * Arguments are compared by their low 32 bits: the kernel takes them as int and never looks at the others. socketcall(2) of
- * old 32-bit programs has its arguments in memory, where no filter sees them, and openat2(2) has its flags there. */
+ * Arguments are compared by their low 32 bits: the kernel takes them as int and never looks at the others.
+ * socketcall(2) of old 32-bit programs has its arguments in memory, where no filter sees them, and openat2(2) has its
+ * flags there. */
 #include "plan/filter.h"
 
 #include <errno.h>

@@ -14,12 +14,15 @@
 #define IDS_PICK_MAX 0x6fff0000u
 #define IDS_PICK_ATTEMPTS 99u
 
-/* May a container that picks its range have this one? (Whether it is in use is another question: a lock, a known user.) */
+/* May a container that picks its range have this one? (Whether it is in use is another question: a lock, a known
+ * user.) */
 bool ids_base_is_pickable(uint32_t base);
 
-/* The base to try in this attempt, counted from 0: that of the tree (it may not be pickable), then one made of the machine's
- * name, so that it has the same again next time, then of `random`, any 32 bits. -EBUSY after IDS_PICK_ATTEMPTS. */
+/* The base to try in this attempt, counted from 0: that of the tree (it may not be pickable), then one made of the
+ * machine's name, so that it has the same again next time, then of `random`, any 32 bits. -EBUSY after
+ * IDS_PICK_ATTEMPTS. */
 int ids_pick(unsigned attempt, uint32_t tree_base, const char *machine, uint32_t random, uint32_t *ret);
 
-/* The base that a tree has been given, from the owner of its root directory. -EINVAL with a diag: user and group disagree. */
+/* The base that a tree has been given, from the owner of its root directory. -EINVAL with a diag: user and group
+ * disagree. */
 int ids_base_of_tree(uint32_t uid, uint32_t gid, uint32_t *ret, struct diag *diag);

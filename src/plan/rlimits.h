@@ -18,6 +18,7 @@ struct rlimit_facts {
         bool may_raise; /* the caller has CAP_SYS_RESOURCE in the initial user namespace */
 };
 
-/* Fills all 16: what the spec says, else the defaults; clamped to the caller's hard limits where it may not raise them. */
+/* Fills all 16: what the spec says, else the defaults; clamped to the caller's hard limits where it may not raise
+ * them. */
 void rlimits_decide(const struct spec_rlimit wanted[static SPEC_RLIMITS], const struct rlimit_facts *facts,
                     struct rlimit_pair ret[static SPEC_RLIMITS]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lines of rules as a user writes them, and a few that stand for other options: what is built is a program that the kernel
- * takes, refuses what is refused by name, and says something about every call. */
+/* Lines of rules as a user writes them, and a few that stand for other options: what is built is a program that the
+ * kernel takes, refuses what is refused by name, and says something about every call. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>

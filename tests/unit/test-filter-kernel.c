@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The filter against those who know: the same policy built by libseccomp, as a stack of filters like systemd-nspawn's, must
- * decide the same for every number; and the kernel must take the program, and refuse what it should. */
+/* The filter against those who know: the same policy built by libseccomp, as a stack of filters like
+ * systemd-nspawn's, must decide the same for every number; and the kernel must take the program, and refuse what it
+ * should. */
 #include "unit.h"
 
 #include <errno.h>
@@ -193,8 +194,8 @@ static void make_stack(struct stack *s, const struct spec *spec) {
                 push_sync(s, abi);
 }
 
-/* Where we mean to differ: numbers that the library has no name for, and on x86 the calls behind socketcall(2) and ipc(2),
- * of which it makes rules for both ways. */
+/* Where we mean to differ: numbers that the library has no name for, and on x86 the calls behind socketcall(2) and
+ * ipc(2), of which it makes rules for both ways. */
 static bool is_comparable(size_t abi, uint32_t number) {
         for (size_t i = 0; i < n_syscall_rows; i++) {
                 const struct syscall_row *row = &syscall_rows[i];

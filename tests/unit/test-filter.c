@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the filter says about calls by name, on every ABI: the default, what rules and capabilities change, the checks of
- * arguments; that the program stays small, and right for any rules. test-filter-kernel.c asks the kernel and libseccomp. */
+/* What the filter says about calls by name, on every ABI: the default, what rules and capabilities change, the checks
+ * of arguments; that the program stays small, and right for any rules. test-filter-kernel.c asks the kernel and
+ * libseccomp. */
 #include "unit.h"
 
 #include <errno.h>
