@@ -121,11 +121,13 @@ static int name_from_tree(const char *root, struct facts *f, struct diag *diag) 
         return f->machine ? 0 : -ENOMEM;
 }
 
-/* Two ephemeral runs of one tree shall not get into each other's way. */
-static int add_suffix(struct facts *f) {
-        AUTO_FREE char *plain = STEAL(f->machine);
+int gather_suffix(const struct spec *spec, struct facts *f) {
+        AUTO_FREE char *plain = NULL;
         uint64_t random;
 
+        if (!spec->ephemeral || spec->machine)
+                return 0;
+        plain = STEAL(f->machine);
         if (getrandom(&random, sizeof(random), 0) < 0)
                 return -errno;
         return asprintf(&f->machine, "%.*s-%016llx", MACHINE_NAME_MAX - 17, plain, (unsigned long long) random) < 0
@@ -142,8 +144,5 @@ int gather_image(const struct spec *spec, struct facts *f, struct diag *diag) {
                 f->machine = strdup(spec->machine);
                 return f->machine ? 0 : -ENOMEM;
         }
-        r = name_from_tree(f->root, f, diag);
-        if (r < 0)
-                return r;
-        return spec->ephemeral ? add_suffix(f) : 0;
+        return name_from_tree(f->root, f, diag);
 }

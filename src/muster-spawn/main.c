@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* muster-spawn: runs an OS tree as a machine.
  *
- *   main.c              command line and environment to one spec (spec/)
+ *   main.c, settings.c  command line, environment and settings file to one spec (spec/)
  *   run.c               the life of a run: lock, ask, plan, make, register, supervise, put away
  *   gather-*.c          asks host and tree: facts (plan/facts.h)
  *   plan/               spec and facts to a list of steps; --dry-run ends there
@@ -18,10 +18,15 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "muster-spawn/gather.h"
 #include "muster-spawn/log-stderr.h"
 #include "muster-spawn/protect-self.h"
 #include "muster-spawn/run.h"
+#include "muster-spawn/settings.h"
+#include "plan/facts.h"
 #include "spec/spec-argv.h"
+#include "spec/spec-check.h"
+#include "spec/spec-environ.h"
 #include "spec/spec.h"
 
 static int say(int (*text)(struct buf *out)) {
@@ -54,6 +59,28 @@ static int refuse(int error, const struct diag *d) {
         return EXIT_FAILURE;
 }
 
+/* Which tree it is decides which settings file there is, and only with that the wish is complete. */
+static int with_settings(struct spec *spec, struct diag *diag) {
+        AUTO(facts_done) struct facts image = { 0 };
+        int r = gather_image(spec, &image, diag);
+
+        return r < 0 ? r : settings_load(spec, image.machine, spec->directory ? spec->directory : image.root, diag);
+}
+
+static int complete(struct spec *spec, struct diag *diag) {
+        int r = spec_from_environ(environ, spec, diag);
+
+        if (r >= 0)
+                r = with_settings(spec, diag);
+        if (r >= 0)
+                r = spec_check(spec, diag);
+        if (r >= 0)
+                r = spec_check_supported(spec, diag);
+        for (size_t i = 0; r >= 0 && spec->notices && spec->notices[i]; i++)
+                log_notice("%s", spec->notices[i]);
+        return r;
+}
+
 int main(int argc, char *argv[]) {
         AUTO(spec_done) struct spec spec;
         struct diag diag = { 0 };
@@ -70,7 +97,10 @@ int main(int argc, char *argv[]) {
                 return say(version);
         case SPEC_OUTCOME_VALUES:
                 return values(diag.field);
-        default:
+        case 0:
+                r = complete(&spec, &diag);
                 return r < 0 ? refuse(r, &diag) : run_machine(&spec);
+        default:
+                return refuse(r, &diag);
         }
 }

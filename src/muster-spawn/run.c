@@ -120,6 +120,8 @@ static int prepare(struct run *r) {
         int q;
 
         q = gather_image(r->spec, &r->facts, &diag);
+        if (q >= 0)
+                q = gather_suffix(r->spec, &r->facts);
         if (q < 0)
                 return told(q, &diag);
         if (wants_cgroup(r->spec)) {
