@@ -6,7 +6,7 @@
  *
  * Arguments are compared by their low 32 bits: the kernel takes them as int and never looks at the others.
  * socketcall(2) of old 32-bit programs has its arguments in memory, where no filter sees them, and openat2(2) has its
- * flags there. */
+ * flags there: a list of address families does not hold for the former, unless it is empty. */
 #include "plan/filter.h"
 
 #include <errno.h>
@@ -29,9 +29,10 @@
 #define ALLOW 0x7fff0000u
 #define REFUSE(error) (0x00050000u | (uint32_t) (error))
 
-/* Of <sys/socket.h>, <linux/netlink.h> and <fcntl.h>, for all machines that there are tables for. */
+/* Of <sys/socket.h>, <linux/netlink.h>, <linux/net.h> and <fcntl.h>, for all machines that there are tables for. */
 #define NETLINK_FAMILY 16u
 #define NETLINK_AUDIT_PROTOCOL 9u
+#define SOCKETCALL_SOCKET 1u
 #define SYNC_FLAGS 04010000u /* O_DSYNC, and what O_SYNC has in addition */
 
 #define NATIVE_WEIGHT 4
@@ -39,11 +40,12 @@
 enum base { BASE_ALLOW, BASE_EPERM, BASE_ENOSYS, _BASE_MAX };
 enum check {
         CHECK_NONE,
-        CHECK_SOCKET,  /* address family, and the audit protocol of netlink */
-        CHECK_FD,      /* a first argument >= 0: nothing is done, successfully */
-        CHECK_FLAGS_2, /* O_SYNC or O_DSYNC in the second argument */
-        CHECK_FLAGS_3, /* in the third one */
-        CHECK_NOTHING, /* nothing is done, successfully, whatever the arguments */
+        CHECK_SOCKET,     /* address family, and the audit protocol of netlink */
+        CHECK_SOCKETCALL, /* refuses socket(2) of any family; there is no way to look at one */
+        CHECK_FD,         /* a first argument >= 0: nothing is done, successfully */
+        CHECK_FLAGS_2,    /* O_SYNC or O_DSYNC in the second argument */
+        CHECK_FLAGS_3,    /* in the third one */
+        CHECK_NOTHING,    /* nothing is done, successfully, whatever the arguments */
         _CHECK_MAX
 };
 #define DECISION(base, check) ((unsigned) (check) *_BASE_MAX + (unsigned) (base))
@@ -55,18 +57,25 @@ static const uint32_t base_value[_BASE_MAX] = {
         [BASE_ENOSYS] = REFUSE(ENOSYS),
 };
 
-/* Calls whose arguments matter. */
+enum when { ALWAYS, WITHOUT_SYNC, WITHOUT_SOCKETS };
+
+/* Calls whose arguments matter, and when they do. */
 static const struct {
         const char *name;
         enum check check;
-        bool sync_only; /* only with --suppress-sync= */
+        enum when when;
 } checked[] = {
-        { "fdatasync", CHECK_FD, true },        { "fsync", CHECK_FD, true },
-        { "msync", CHECK_NOTHING, true },       { "open", CHECK_FLAGS_2, true },
-        { "openat", CHECK_FLAGS_3, true },      { "socket", CHECK_SOCKET, false },
-        { "sync", CHECK_NOTHING, true },        { "sync_file_range", CHECK_FD, true },
-        { "sync_file_range2", CHECK_FD, true }, /* the same, on ARM and POWER */
-        { "syncfs", CHECK_FD, true },
+        { "fdatasync", CHECK_FD, WITHOUT_SYNC },
+        { "fsync", CHECK_FD, WITHOUT_SYNC },
+        { "msync", CHECK_NOTHING, WITHOUT_SYNC },
+        { "open", CHECK_FLAGS_2, WITHOUT_SYNC },
+        { "openat", CHECK_FLAGS_3, WITHOUT_SYNC },
+        { "socket", CHECK_SOCKET, ALWAYS },
+        { "socketcall", CHECK_SOCKETCALL, WITHOUT_SOCKETS },
+        { "sync", CHECK_NOTHING, WITHOUT_SYNC },
+        { "sync_file_range", CHECK_FD, WITHOUT_SYNC },
+        { "sync_file_range2", CHECK_FD, WITHOUT_SYNC }, /* the same, on ARM and POWER */
+        { "syncfs", CHECK_FD, WITHOUT_SYNC },
 };
 
 struct point {
@@ -86,10 +95,21 @@ struct builder {
         struct filter_code code;
 };
 
+static bool applies(const struct spec *s, enum when when) {
+        switch (when) {
+        case WITHOUT_SYNC:
+                return s->suppress_sync;
+        case WITHOUT_SOCKETS: /* an empty list to allow */
+                return s->address_families_set && !s->address_families_deny && s->n_address_families == 0;
+        default:
+                return true;
+        }
+}
+
 static enum check check_of(const struct spec *spec, const char *name) {
         for (size_t i = 0; i < ELEMENTS(checked); i++)
                 if (streq(checked[i].name, name))
-                        return spec->suppress_sync || !checked[i].sync_only ? checked[i].check : CHECK_NONE;
+                        return applies(spec, checked[i].when) ? checked[i].check : CHECK_NONE;
         return CHECK_NONE;
 }
 
@@ -191,24 +211,30 @@ static size_t write_socket_check(struct builder *b, size_t base) {
         return filter_code_load(&b->code, DATA_ARGUMENT(0), place);
 }
 
-/* Looks at one argument: where to go when it has any of `bits`, and when it has none. */
-static size_t write_bits_check(struct builder *b, unsigned argument, uint32_t bits, size_t any, size_t none) {
-        size_t place = filter_code_branch(&b->code, FILTER_JUMP_BITS, bits, any, none);
-
-        return filter_code_load(&b->code, DATA_ARGUMENT(argument), place);
-}
-
 static size_t write_check(struct builder *b, enum check check, struct filter_target *base) {
-        struct filter_target nothing = { .value = REFUSE(0) }, invalid = { .value = REFUSE(EINVAL) };
-        struct filter_target *answer = check == CHECK_FD ? &nothing : &invalid;
-        size_t base_place = filter_code_target(&b->code, base), answer_place;
+        static const uint32_t values[_CHECK_MAX] = {
+                [CHECK_FD] = REFUSE(0),
+                [CHECK_FLAGS_2] = REFUSE(EINVAL),
+                [CHECK_FLAGS_3] = REFUSE(EINVAL),
+                [CHECK_SOCKETCALL] = REFUSE(EAFNOSUPPORT),
+        };
+        struct filter_target own = { .value = values[check] };
+        size_t pass = filter_code_target(&b->code, base), answer, place;
 
         if (check == CHECK_SOCKET)
-                return write_socket_check(b, base_place);
-        answer_place = filter_code_target(&b->code, answer);
+                return write_socket_check(b, pass);
+        answer = filter_code_target(&b->code, &own);
         if (check == CHECK_FD)
-                return write_bits_check(b, 0, UINT32_C(1) << 31, base_place, answer_place);
-        return write_bits_check(b, check == CHECK_FLAGS_2 ? 1 : 2, SYNC_FLAGS, answer_place, base_place);
+                place = filter_code_branch(&b->code, FILTER_JUMP_BITS, UINT32_C(1) << 31, pass, answer);
+        else if (check == CHECK_SOCKETCALL)
+                place = filter_code_branch(&b->code, FILTER_JUMP_EQUAL, SOCKETCALL_SOCKET, answer, pass);
+        else
+                place = filter_code_branch(&b->code, FILTER_JUMP_BITS, SYNC_FLAGS, answer, pass);
+        return filter_code_load(&b->code,
+                                DATA_ARGUMENT(check == CHECK_FLAGS_2   ? 1
+                                              : check == CHECK_FLAGS_3 ? 2
+                                                                       : 0),
+                                place);
 }
 
 /* The decisions that need code are written once for each architecture, and jumped to. */

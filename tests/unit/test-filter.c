@@ -403,6 +403,31 @@ static void test_families(void **state) {
         }
 }
 
+/* What old 32-bit programs call instead of socket(2): without a look at the family it is all or nothing. */
+static void test_socketcall(void **state) {
+        static int list[] = { AF_UNIX };
+
+        for (int n = 0; n < 2; n++)
+                for (int deny = 0; deny < 2; deny++) {
+                        AUTO(filter_done) struct filter f = { 0 };
+                        struct spec s;
+
+                        spec_init(&s);
+                        s.address_families_set = true;
+                        s.address_families_deny = deny;
+                        s.address_families = list;
+                        s.n_address_families = (size_t) n;
+                        build(&s, DEFAULT_CAPABILITIES, &f);
+                        for (size_t abi = 0; abi < n_syscall_abis; abi++) {
+                                if (number_of("socketcall", abi) < 0)
+                                        continue;
+                                assert_int_equal(ask_args(&f, abi, "socketcall", 1, 0, 0),
+                                                 n == 0 && !deny ? REFUSED(EAFNOSUPPORT) : PASSES);
+                                assert_int_equal(ask_args(&f, abi, "socketcall", 2, 0, 0), PASSES);
+                        }
+                }
+}
+
 static void test_too_many_families(void **state) {
         AUTO(spec_done) struct spec s;
         struct diag d = { 0 };
@@ -545,13 +570,21 @@ static void test_random(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables),        cmocka_unit_test(test_default),
-        cmocka_unit_test(test_abis),          cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_deny_wins),     cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_capabilities),  cmocka_unit_test(test_audit_socket),
-        cmocka_unit_test(test_families),      cmocka_unit_test(test_too_many_families),
-        cmocka_unit_test(test_suppress_sync), cmocka_unit_test(test_only_cacheable),
-        cmocka_unit_test(test_short),         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_default),
+        cmocka_unit_test(test_abis),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_deny_wins),
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_audit_socket),
+        cmocka_unit_test(test_families),
+        cmocka_unit_test(test_socketcall),
+        cmocka_unit_test(test_too_many_families),
+        cmocka_unit_test(test_suppress_sync),
+        cmocka_unit_test(test_only_cacheable),
+        cmocka_unit_test(test_short),
+        cmocka_unit_test(test_random),
 };
 
 RUN_TESTS(tests)
