@@ -22,6 +22,7 @@
 #include "muster-spawn/log-stderr.h"
 #include "muster-spawn/protect-self.h"
 #include "muster-spawn/run.h"
+#include "muster-spawn/scope-unit.h"
 #include "muster-spawn/settings.h"
 #include "plan/facts.h"
 #include "spec/spec-argv.h"
@@ -52,7 +53,7 @@ static int values(const char *option) {
 static int refuse(int error, const struct diag *d) {
         if (!*d->text)
                 log_error_errno(error, "cannot read the command line");
-        else if (*d->field)
+        else if (*d->field && !startswith(d->text, "--"))
                 log_error("%s: %s", d->field, d->text);
         else
                 log_error("%s", d->text);
@@ -60,25 +61,27 @@ static int refuse(int error, const struct diag *d) {
 }
 
 /* Which tree it is decides which settings file there is, and only with that the wish is complete. */
-static int with_settings(struct spec *spec, struct diag *diag) {
-        AUTO(facts_done) struct facts image = { 0 };
-        int r = gather_image(spec, &image, diag);
+static int with_settings(struct spec *spec, struct facts *image, struct diag *diag) {
+        int r = gather_image(spec, image, diag);
 
-        return r < 0 ? r : settings_load(spec, image.machine, spec->directory ? spec->directory : image.root, diag);
+        return r < 0 ? r : settings_load(spec, image->machine, spec->directory ? spec->directory : image->root, diag);
 }
 
-static int complete(struct spec *spec, struct diag *diag) {
+static int complete(struct spec *spec, char *const argv[], struct diag *diag) {
+        AUTO(facts_done) struct facts image = { 0 };
         int r = spec_from_environ(environ, spec, diag);
 
         if (r >= 0)
-                r = with_settings(spec, diag);
+                r = with_settings(spec, &image, diag);
         if (r >= 0)
                 r = spec_check(spec, diag);
         if (r >= 0)
                 r = spec_check_supported(spec, diag);
         for (size_t i = 0; r >= 0 && spec->notices && spec->notices[i]; i++)
                 log_notice("%s", spec->notices[i]);
-        return r;
+        if (r >= 0)
+                r = gather_suffix(spec, &image);
+        return r < 0 ? r : scope_unit_enter(spec, image.machine, argv);
 }
 
 int main(int argc, char *argv[]) {
@@ -98,7 +101,7 @@ int main(int argc, char *argv[]) {
         case SPEC_OUTCOME_VALUES:
                 return values(diag.field);
         case 0:
-                r = complete(&spec, &diag);
+                r = complete(&spec, argv, &diag);
                 return r < 0 ? refuse(r, &diag) : run_machine(&spec);
         default:
                 return refuse(r, &diag);

@@ -20,6 +20,7 @@
 #include "muster-spawn/lock.h"
 #include "muster-spawn/payload-cgroup.h"
 #include "muster-spawn/register.h"
+#include "muster-spawn/scope-unit.h"
 #include "muster-spawn/supervise.h"
 #include "plan/facts.h"
 #include "plan/plan-print.h"
@@ -42,7 +43,7 @@ struct run {
 static int told(int error, const struct diag *d) {
         if (!*d->text)
                 return log_error_errno(error, "cannot start");
-        if (*d->field)
+        if (*d->field && !startswith(d->text, "--"))
                 log_error("%s: %s", d->field, d->text);
         else
                 log_error("%s", d->text);
@@ -82,15 +83,11 @@ static bool wants_cgroup(const struct spec *s) {
         return s->dry_run == DRY_RUN_NO;
 }
 
-/* systemd owns the host's control groups: sd_booted(3). */
-static bool under_systemd(void) {
-        return access("/run/systemd/system", F_OK) == 0;
-}
-
 static int make_cgroup(struct run *r) {
         const struct spec *s = r->spec;
         int q = payload_cgroup_probe(&r->cgroup);
 
+        /* The reboot of a guest comes here again: what was made before has been removed. */
         if (q < 0 || !wants_cgroup(s))
                 return q;
         if (asprintf(&r->unit, "%s.scope", r->facts.machine) < 0) {
