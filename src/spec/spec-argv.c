@@ -121,7 +121,7 @@ static const struct row rows[] = {
         { CHAPTER, "verity-data", 0, TAKES("FILE"), set_file_path, FIELD(verity_data), NO_GROUP, NULL,
           "Verity data outside the image" },
         { CHAPTER, "pivot-root", 0, TAKES("NEW[:OLD]"), set_pivot_root, 0, SPEC_PIVOT_ROOT, NULL,
-          "Directory of the tree that becomes the root, and where the former one goes" },
+          "Directory that becomes the root, and where the former goes" },
 #undef CHAPTER
 #define CHAPTER CHAPTER_EXECUTION
         { CHAPTER, "as-pid2", 'a', NONE, set_start_mode, START_PID2, SPEC_START, NULL,
@@ -158,7 +158,7 @@ static const struct row rows[] = {
           "How files get their owners: off, chown, map, foreign, auto" },
         { CHAPTER, "private-users-delegate", 0, TAKES("N"), set_users_delegate, 0, SPEC_USERS, NULL,
           "Ranges of ids for containers in the container (0)" },
-        { CHAPTER, NULL, 'U', NONE, set_users_pick, 0, SPEC_USERS, NULL, "Same as --private-users=pick --private-users-ownership=auto, where possible" },
+        { CHAPTER, NULL, 'U', NONE, set_users_pick, 0, SPEC_USERS, NULL, "User namespace with ids of its own, where the kernel can" },
 #undef CHAPTER
 #define CHAPTER CHAPTER_NETWORK
         { CHAPTER, "private-network", 0, NONE, set_private_network, 0, SPEC_NETWORK, NULL, "A network of its own, with only lo" },
@@ -174,7 +174,7 @@ static const struct row rows[] = {
         { CHAPTER, "network-bridge", 0, TAKES("BRIDGE"), set_bridge, 0, SPEC_NETWORK, NULL,
           "Make a virtual Ethernet link to this bridge" },
         { CHAPTER, "network-zone", 0, TAKES("ZONE"), set_zone, 0, SPEC_NETWORK, NULL,
-          "The same, to a bridge that lives as long as a container uses it" },
+          "The same, to a bridge that is there while it is used" },
         { CHAPTER, "network-namespace-path", 0, TAKES("FILE"), set_namespace_path, 0, SPEC_NETWORK, NULL,
           "Join this network namespace" },
         { CHAPTER, "port", 'p', TAKES("[tcp:|udp:]PORT[:PORT]"), set_port, 0, SPEC_PORTS, NULL,
@@ -212,7 +212,7 @@ static const struct row rows[] = {
         { CHAPTER, "timezone", 0, TAKES("MODE"), set_timezone, 0, SPEC_TIMEZONE, list_timezone,
           "Where /etc/localtime comes from (auto)" },
         { CHAPTER, "link-journal", 0, TAKES("MODE"), set_link_journal, 0, SPEC_LINK_JOURNAL, NULL,
-          "Make the journal visible on the host: no, auto, guest, host, try-guest, try-host (auto)" },
+          "Share its journal: no, guest, host, try-guest, try-host (auto)" },
         { CHAPTER, NULL, 'j', NONE, set_link_journal_try_guest, 0, SPEC_LINK_JOURNAL, NULL, "Same as --link-journal=try-guest" },
         { CHAPTER, "forward-journal", 0, TAKES("PATH"), set_file_path, FIELD(forward_journal), NO_GROUP, NULL,
           "Receive the journal of the container here" },

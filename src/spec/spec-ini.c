@@ -180,7 +180,7 @@ static int apply(struct reader *c, const struct row *row, const char *value) {
         if (r < 0)
                 warn(c, "%s", d.text);
         /* A list of capabilities counts without its wrong words. */
-        if (r >= 0 || row->group == SPEC_CAPABILITIES)
+        if (r >= 0 || (row->group == SPEC_CAPABILITIES && *(uint64_t *) (void *) ((char *) c->spec + row->field)))
                 note_group(c, row, value);
         return 0;
 }
