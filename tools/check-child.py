@@ -4,7 +4,7 @@
 
 Usage: tools/check-child.py ARCHIVE... | --self-test
 In a foreign root file system a lazily loaded locale, NSS module or library would be the container's code with our
-privileges. The archive it is for (spawn_child) comes with muster-spawn; nothing in the registry runs in that place:
+privileges. The archive it is for is spawn_child, of muster-spawn; nothing in the registry runs in that place:
 musterd starts muster-helper by posix_spawn().
 """
 import pathlib

@@ -13,6 +13,6 @@ struct notify_text {
         char status[NOTIFY_TEXT_MAX]; /* valid UTF-8 without control characters */
 };
 
-/* Lines FIELD=value; all other fields are skipped, the first of several counts, and so does no status that is not text. One
- * NUL at the end is forgiven. -EBADMSG: empty, or a NUL elsewhere. -EMSGSIZE: more than NOTIFY_TEXT_MAX bytes. */
+/* Lines FIELD=value. The first status that is text counts; every other field is skipped. One NUL at the end is forgiven.
+ * -EBADMSG: empty, or a NUL elsewhere. -EMSGSIZE: more than NOTIFY_TEXT_MAX bytes. */
 int notify_text_decode(const char *text, size_t size, struct notify_text *ret);

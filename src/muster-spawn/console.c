@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The payload's terminal belongs to the devpts of its own container; ours is never handed to it (but with --pipe), so it
- * cannot push bytes into the input of our shell (TIOCSTI, ioctl_tty(2)): they end up in its own.
+/* The payload's terminal belongs to the devpts of its own container; ours is never handed to it (but with --pipe), so
+ * it cannot push bytes into the input of our shell (TIOCSTI, ioctl_tty(2)): they end up in its own.
  *
- * Nothing waits but poll(2). Our standard descriptors are shared with whoever started us, and O_NONBLOCK belongs to what is
- * shared; so terminals and pipes are opened once more for ourselves. */
+ * Nothing waits but poll(2). Our standard descriptors are shared with whoever started us, and O_NONBLOCK belongs to
+ * what is shared; so terminals and pipes are opened once more for ourselves. */
 #include "muster-spawn/console.h"
 
 #include <errno.h>

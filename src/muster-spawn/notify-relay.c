@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* READY and STOPPING wait until the manager has room for them, as sd_notify(3) does; a status that it has no room for is lost,
- * so that a payload that floods us does not make us deaf. */
+/* READY and STOPPING wait until the manager has room for them, as sd_notify(3) does; a status that it has no room for
+ * is lost, so that a payload that floods us does not make us deaf. */
 #include "muster-spawn/notify-relay.h"
 
 #include <errno.h>
@@ -75,8 +75,8 @@ static bool is_from_payload(const struct notify_relay *n, struct msghdr *m) {
         return sender.pid == n->pid;
 }
 
-/* The size of the datagram, 0 for one to be ignored, -EAGAIN for none. The room for control data is what credentials need: so
- * the kernel itself drops descriptors that come along, and says MSG_CTRUNC, which is as it should be. */
+/* The size of the datagram, 0 for one to be ignored, -EAGAIN for none. The room for control data is what credentials
+ * need: so the kernel itself drops descriptors that come along, and says MSG_CTRUNC, which is as it should be. */
 static ssize_t receive(const struct notify_relay *n, char *text, size_t room) {
         union {
                 struct cmsghdr align;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* muster-spawn/notify-relay.h: what the payload tells us, and what we tell the service manager that started us: sd_notify(3)
- * in both directions. Nothing is believed but what PID 1 of the payload says. */
+/* muster-spawn/notify-relay.h: what the payload tells us, and what we tell the service manager that started us:
+ * sd_notify(3) in both directions. Nothing is believed but what PID 1 of the payload says. */
 #pragma once
 
 #include <stdbool.h>

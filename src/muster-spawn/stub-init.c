@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program that was not written to be PID 1 neither reaps orphans nor gets signals that it has no handler for; so it runs as
- * PID 2, and this loop is its init. It ends like any init does: by exiting with the payload's status, or, when told to power off
- * or reboot, by reboot(2), which in a PID namespace kills its PID 1 with SIGINT or SIGHUP as the parent sees it. */
+/* A program that was not written to be PID 1 neither reaps orphans nor gets signals that it has no handler for; so it
+ * runs as PID 2, and this loop is its init. It ends like any init does: by exiting with the payload's status, or,
+ * when told to power off or reboot, by reboot(2), which in a PID namespace kills its PID 1 with SIGINT or SIGHUP as
+ * the parent sees it. */
 #include "muster-spawn/stub-init.h"
 
 #include <errno.h>

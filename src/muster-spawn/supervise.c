@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One poll(2) over the pidfd of the payload, a signalfd, the notification socket and the console. A payload without console
- * that nobody disturbs costs one poll(2) and one waitid(2). */
+/* One poll(2) over the pidfd of the payload, a signalfd, the notification socket and the console. A payload without
+ * console that nobody disturbs costs one poll(2) and one waitid(2). */
 #include "muster-spawn/supervise.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* muster-spawn/supervise.h: from the moment the payload runs until it has ended: its end, our signals, its console, and what
- * it says on the notify socket. One loop, one thread. */
+/* muster-spawn/supervise.h: from the moment the payload runs until it has ended: its end, our signals, its console,
+ * and what it says on the notify socket. One loop, one thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,21 +28,24 @@ struct supervised {
         bool quiet;
 };
 
-/* Blocks the signals that supervise() reads, and those that would end us before we have cleaned up. SIGHUP stays ignored where
- * it is (nohup(1)). *ret_payload: the mask that the payload shall have, a sigset_t: an empty one. Negative errno. */
+/* Blocks the signals that supervise() reads, and those that would end us before we have cleaned up. SIGHUP stays
+ * ignored where it is (nohup(1)). *ret_payload: the mask that the payload shall have, a sigset_t: an empty one.
+ * Negative errno. */
 int supervise_signals(void *ret_payload);
 
-/* Says READY to $NOTIFY_SOCKET, forwards, waits. The caller has called supervise_signals() before it started the payload. On
- * return the payload has been reaped, what was left in the terminal has been written out, and the caller's own terminal is as
- * it was. 0 and *ret, *ret_status; negative errno when waiting itself is impossible: then the payload may still run. */
+/* Says READY to $NOTIFY_SOCKET, forwards, waits. The caller has called supervise_signals() before it started the
+ * payload. On return the payload has been reaped, what was left in the terminal has been written out, and the
+ * caller's own terminal is as it was. 0 and *ret, *ret_status; negative errno when waiting itself is impossible: then
+ * the payload may still run. */
 int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status);
 
 /* One line about it: a notice, less when quiet; an error when the payload died of a signal. */
 void payload_end_report(const struct supervised *s, enum payload_end end, int status);
 
-/* What the program exits with: n for PAYLOAD_EXITED (133 means a reboot to service managers, so it becomes 1), 0 for power-off,
- * 133 for a reboot that the caller does not carry out, else 1. */
+/* What the program exits with: n for PAYLOAD_EXITED (133 means a reboot to service managers, so it becomes 1), 0 for
+ * power-off, 133 for a reboot that the caller does not carry out, else 1. */
 int payload_exit_status(enum payload_end end, int status);
 
-/* The program's last word to $NOTIFY_SOCKET: STOPPING=1, whether it terminates or wants a restart (133), EXIT_STATUS=. */
+/* The program's last word to $NOTIFY_SOCKET: STOPPING=1, whether it terminates or wants a restart (133),
+ * EXIT_STATUS=. */
 void supervise_say_goodbye(int exit_status);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* PR_SET_MM alone is not enough: it needs a capability that containers seldom have, and only moves the window: the old text
- * would stay in memory. So the text itself is overwritten first. */
+/* PR_SET_MM alone is not enough: it needs a capability that containers seldom have, and only moves the window: the
+ * old text would stay in memory. So the text itself is overwritten first. */
 #include "sys/process-title.h"
 
 #include <errno.h>
@@ -81,8 +81,8 @@ static size_t whole_strings(const char *strings, size_t size, size_t room) {
         return room;
 }
 
-/* The kernel refuses a window whose start is behind its end, also for the moment between the two calls; and half a move, were
- * it ever to happen, would show what lies between the old place and the new. */
+/* The kernel refuses a window whose start is behind its end, also for the moment between the two calls; and half a
+ * move, were it ever to happen, would show what lies between the old place and the new. */
 static void move_environment(const struct process_areas *a, unsigned long start, unsigned long end) {
         bool down = start < a->environment;
         unsigned long first = down ? start : end, second = down ? end : start;

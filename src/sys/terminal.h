@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <termios.h>
 
-/* Opens the slave of a pseudo terminal by its master, in the devpts of the master wherever that is mounted (TIOCGPTPEER, Linux
- * 4.13): no path of a container is followed. flags: O_RDWR and so on; O_CLOEXEC and O_NOCTTY are added. -errno. */
+/* Opens the slave of a pseudo terminal by its master, in the devpts of the master wherever that is mounted
+ * (TIOCGPTPEER, Linux 4.13): no path of a container is followed. flags: O_RDWR and so on; O_CLOEXEC and O_NOCTTY are
+ * added. -errno. */
 int terminal_open_peer(int master, int flags);
 
 /* True when nobody else is in the foreground, so that changing modes does not stop us (SIGTTOU). */

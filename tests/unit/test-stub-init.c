@@ -26,7 +26,6 @@ static pid_t start(payload_fn payload, int *ret_ready) {
         int ready[2];
         pid_t pid;
 
-        require_namespaces(ISOLATED);
         assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
         pid = fork_into(ISOLATED, NULL);
         assert_true(pid >= 0);
@@ -293,7 +292,6 @@ static pid_t start_showing(char *const *environment, uint64_t namespaces) {
         int ready[2];
         pid_t pid;
 
-        require_namespaces(namespaces);
         assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
         pid = fork_into(namespaces, NULL);
         assert_true(pid >= 0);
@@ -358,8 +356,8 @@ static void test_shows_privileged(void **state) {
         pid_t pid;
 
         if (prctl(PR_CAPBSET_READ, 24 /* CAP_SYS_RESOURCE */, 0, 0, 0) != 1 || geteuid() != 0) {
-                print_message("skipped: needs CAP_SYS_RESOURCE\n");
-                skip();
+                print_message("# skipped: needs root with CAP_SYS_RESOURCE\n");
+                return;
         }
         assert_hidden(small, 1000, CLONE_NEWPID);
         pid = start_showing(small, CLONE_NEWPID);
@@ -383,6 +381,8 @@ static const struct CMUnitTest tests[] = {
 int main(int argc, char **argv) {
         if (argc > 0 && streq(argv[0], "show"))
                 return show_yourself();
+        if (!have_namespaces(ISOLATED))
+                return 0;
         cmocka_set_message_output(CM_OUTPUT_TAP);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
