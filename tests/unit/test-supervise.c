@@ -437,6 +437,14 @@ static int manager_open(const char *address) {
         return fd;
 }
 
+/* Abstract, and nobody else's who runs this test right now. Static storage. */
+static const char *own_address(void) {
+        static char address[64];
+
+        snprintf(address, sizeof(address), "@test-supervise-%d", (int) getpid());
+        return address;
+}
+
 static void assert_told(int manager, const char *expected) {
         char text[8192];
         ssize_t n = recv(manager, text, sizeof(text) - 1, 0);
@@ -486,17 +494,16 @@ static void check_notify(const char *address, bool notify_ready) {
 }
 
 static void test_notify(void **state) {
-        char path[] = "/tmp/test-supervise-XXXXXX", socket_path[64], abstract[64];
+        char path[] = "/tmp/test-supervise-XXXXXX", socket_path[64];
 
         assert_non_null(mkdtemp(path));
         snprintf(socket_path, sizeof(socket_path), "%s/notify", path);
-        snprintf(abstract, sizeof(abstract), "@test-supervise-%d", (int) getpid());
         check_notify(socket_path, false);
         unlink(socket_path);
         check_notify(socket_path, true);
         unlink(socket_path);
         rmdir(path);
-        check_notify(abstract, true);
+        check_notify(own_address(), true);
 }
 
 /* Its last words are heard although its end is known at the same time. */
@@ -508,10 +515,9 @@ static void last_words(const struct inside *i) {
 }
 
 static void test_last_words(void **state) {
-        struct setup s = { .payload = last_words,
-                           .namespaces = ISOLATED,
-                           .console = CONSOLE_PIPE,
-                           .manager = "@test-supervise-last" };
+        struct setup s = {
+                .payload = last_words, .namespaces = ISOLATED, .console = CONSOLE_PIPE, .manager = own_address()
+        };
         int manager = manager_open(s.manager);
         char text[128];
 
@@ -532,7 +538,7 @@ static void flood(const struct inside *i) {
 
 static void test_flood(void **state) {
         struct setup s = {
-                .payload = flood, .namespaces = ISOLATED, .console = CONSOLE_PIPE, .manager = "@test-supervise-flood"
+                .payload = flood, .namespaces = ISOLATED, .console = CONSOLE_PIPE, .manager = own_address()
         };
         int manager = manager_open(s.manager);
         struct run r;
@@ -546,7 +552,7 @@ static void test_flood(void **state) {
 }
 
 static void test_goodbye(void **state) {
-        const char *address = "@test-supervise-goodbye";
+        const char *address = own_address();
         int manager = manager_open(address);
 
         setenv("NOTIFY_SOCKET", address, 1);
