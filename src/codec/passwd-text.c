@@ -115,11 +115,10 @@ static int add(uint32_t **v, size_t *n, size_t max, uint32_t gid) {
         return 0;
 }
 
-int group_list(const char *text, size_t size, const char *name, uint32_t first, size_t max, uint32_t **ret,
-               size_t *ret_n) {
+int group_list(const char *text, size_t size, const char *name, size_t max, uint32_t **ret, size_t *ret_n) {
         AUTO_FREE uint32_t *v = NULL;
         size_t n = 0;
-        int error = 0, r = add(&v, &n, max, first);
+        int error = 0, r = 0;
 
         while (r >= 0) {
                 AUTO_FREE char *line = next_line(&text, &size, &error);

@@ -15,6 +15,5 @@ struct passwd_entry {
 int passwd_find(const char *text, size_t size, const char *name, struct passwd_entry *ret);
 void passwd_entry_done(struct passwd_entry *e);
 
-/* The groups that list `name` as a member, at most max of them (-E2BIG), behind `first`, which is the first one. *ret is malloc'ed. */
-int group_list(const char *text, size_t size, const char *name, uint32_t first, size_t max, uint32_t **ret,
-               size_t *ret_n);
+/* The groups that list `name` as a member, each once, at most max of them (-E2BIG). *ret is malloc'ed, or NULL for none. */
+int group_list(const char *text, size_t size, const char *name, size_t max, uint32_t **ret, size_t *ret_n);

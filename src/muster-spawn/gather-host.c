@@ -336,6 +336,10 @@ int gather_host(const struct spec *spec, const struct payload_cgroup *cgroup, st
         /* Version 4, variant 1 (RFC 9562, section 5.4). */
         f->boot_id.bytes[6] = (uint8_t) ((f->boot_id.bytes[6] & 0x0f) | 0x40);
         f->boot_id.bytes[8] = (uint8_t) ((f->boot_id.bytes[8] & 0x3f) | 0x80);
+        if (asprintf(&f->incoming, "/run/systemd/nspawn/propagate/%s", f->machine) < 0) {
+                f->incoming = NULL;
+                return -ENOMEM;
+        }
         r = os_release(f);
         if (r >= 0)
                 r = hierarchies(cgroup, f);

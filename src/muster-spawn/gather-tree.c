@@ -193,7 +193,7 @@ static int user(const struct spec *s, int root, struct facts *f, struct diag *di
         f->user = (struct facts_user){ .uid = e.uid, .gid = e.gid, .home = e.home, .shell = e.shell };
         if (read_in_tree(root, "etc/group", DATABASE_MAX, &group, &group_size) == -ENOMEM)
                 return -ENOMEM;
-        r = group_list(strempty(group), group_size, s->user, e.gid, GROUPS_MAX, &f->user.groups, &f->user.n_groups);
+        r = group_list(strempty(group), group_size, s->user, GROUPS_MAX, &f->user.groups, &f->user.n_groups);
         if (r < 0)
                 return diag_set(diag, r, "--user", "cannot tell the groups of %.60s: %s", s->user, strerror(-r));
         return 0;

@@ -199,41 +199,47 @@ static int upper_of_user(struct execution *x, const struct step *s, int context)
         return mount_context_set(context, "workdir", work);
 }
 
-static int upper_layer(struct execution *x, const struct step *s, int context) {
-        AUTO_CLOSE int top = -EBADF;
+/* Returns the directory that holds them, or 0 where nothing needs to stay open; it has to until the overlay is made: a file system
+ * that is nowhere mounted ends with its last descriptor. */
+static int open_upper(struct execution *x, const struct step *s) {
         const char *path;
-        int r;
+        int fd, r;
 
         if (s->flags & STEP_THROW_AWAY) {
                 r = throw_away(x, s->node.uid, &path);
                 if (r < 0)
                         return r;
-                top = open(x->throw_away[strv_length(x->throw_away) - 2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                return top < 0 ? -errno : upper_in(context, top, "src", "work");
-        }
-        if (s->options) { /* in memory, and gone with the last mount */
-                top = mount_make("tmpfs", s->options, 0);
-                return top < 0 ? top : upper_in(context, top, "upper", "work");
-        }
-        if (s->tree == TREE_ROOT) {
-                top = open(s->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-                return top < 0 ? -errno : upper_in(context, top, "upper", "work");
-        }
-        return upper_of_user(x, s, context);
+                fd = open(x->throw_away[strv_length(x->throw_away) - 2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        } else if (s->options) /* in memory, and gone with the last mount */
+                return mount_make("tmpfs", s->options, 0);
+        else
+                fd = open(s->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return fd < 0 ? -errno : fd;
+}
+
+static int upper_layer(struct execution *x, const struct step *s, int context, int *ret_top) {
+        if (!(s->flags & STEP_THROW_AWAY) && !s->options && s->tree != TREE_ROOT)
+                return upper_of_user(x, s, context);
+        *ret_top = open_upper(x, s);
+        if (*ret_top < 0)
+                return *ret_top;
+        return upper_in(context, *ret_top, s->flags & STEP_THROW_AWAY ? "src" : "upper", "work");
 }
 
 static int tree_overlay(struct execution *x, const struct step *s) {
         int fds[64];
-        AUTO_CLOSE int context = mount_context("overlay");
+        AUTO_CLOSE int context = mount_context("overlay"), top = -EBADF;
         int r;
 
         if (context < 0)
                 return context;
         for (size_t i = 0; i < ELEMENTS(fds); i++)
                 fds[i] = -EBADF;
-        r = lower_layers(s, context, fds, ELEMENTS(fds));
+        r = mount_context_set(context, "source", "overlay");
+        if (r >= 0)
+                r = lower_layers(s, context, fds, ELEMENTS(fds));
         if (r >= 0 && (s->source || s->options || (s->flags & STEP_THROW_AWAY)))
-                r = upper_layer(x, s, context);
+                r = upper_layer(x, s, context, &top);
         if (r >= 0)
                 r = mount_context_finish(context, s->attributes);
         for (size_t i = 0; i < ELEMENTS(fds); i++)
