@@ -28,11 +28,11 @@ static bool interface_name_is_valid(const char *s) {
         return strspn(s, "0123456789") < size;
 }
 
-/* systemd-nspawn reads no further in a file with a wrong name of an interface. */
+/* systemd-nspawn reads no further in a file with a wrong name of an interface of the host. */
 static int wrong_interface(const struct setting *v, const char *word) {
         int r = value_wrong_word(v, word, INTERFACE_RIGHT ".");
 
-        return v->in_file ? -EBADMSG : r;
+        return v->in_file && v->field != SPEC_LINK_VETH_EXTRA ? -EBADMSG : r;
 }
 
 int set_private_network(struct spec *s, const struct setting *v) {

@@ -75,6 +75,7 @@ static void test_warnings(void **state) {
                 { "[Network]\nZone=thirteenchars\n", "1 to 12", 2 },
                 { "[Network]\nPort=0\n", "1 to 65535", 2 },
                 { "[Network]\nBridge=a/b\n", "1 to 15", 2 },
+                { "[Network]\nVirtualEthernetExtra=a/b\n", "1 to 15", 2 },
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
