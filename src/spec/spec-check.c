@@ -77,12 +77,6 @@ static int notice_no_effect(struct spec *s) {
 
 /* ---- contradictions ---- */
 
-static bool is_root(const char *path) {
-        AUTO_FREE char *normalised = NULL;
-
-        return path && value_path(path, &normalised) >= 0 && streq(normalised, "/");
-}
-
 static int check_image(const struct spec *s, struct diag *diag) {
         bool journal = s->link_journal == LINK_JOURNAL_GUEST || s->link_journal == LINK_JOURNAL_HOST;
         bool changes_stay = !s->ephemeral && s->volatile_mode != VOLATILE_YES && s->volatile_mode != VOLATILE_STATE;
@@ -104,7 +98,7 @@ static int check_image(const struct spec *s, struct diag *diag) {
                 { s->ephemeral && s->cleanup, "--cleanup", "--cleanup and --ephemeral cannot be combined." },
                 { s->ephemeral && journal, "--link-journal",
                   "--ephemeral and --link-journal=host or guest cannot be combined; try-host and try-guest can." },
-                { is_root(s->directory) && changes_stay, "--directory",
+                { s->directory && path_is_root(s->directory) && changes_stay, "--directory",
                   "--directory=/ would change the host: use it with --ephemeral, --volatile=yes or --volatile=state." },
         };
 

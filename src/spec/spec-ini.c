@@ -159,7 +159,9 @@ static void note_group(struct reader *c, const struct row *row, const char *valu
                 c->spec->set |= UINT64_C(1) << row->group;
         else if (group_is_of_one_key(row->group))
                 c->spec->set &= ~(UINT64_C(1) << row->group);
-        if (row->group == SPEC_SYSCALL_FILTER && *value && *value != '~' && c->allow_line == 0)
+        if (row->group == SPEC_SYSCALL_FILTER && !*value)
+                c->allow_line = 0;
+        else if (row->group == SPEC_SYSCALL_FILTER && *value != '~' && c->allow_line == 0)
                 c->allow_line = c->start;
 }
 

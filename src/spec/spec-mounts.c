@@ -11,7 +11,7 @@
 #include "spec/spec-setters.h"
 #include "spec/spec.h"
 
-#define DESTINATION_RIGHT "the path in the container must be absolute and without '..'."
+#define DESTINATION_RIGHT "the path in the container must be absolute, without '..' and control characters."
 
 static int add_mount(struct spec *s, const struct setting *v, struct spec_mount *mount) {
         struct spec_mount *new;

@@ -87,7 +87,7 @@ int value_path(const char *s, char **ret) {
         AUTO_FREE char *path = NULL;
         size_t n = 0;
 
-        if (*s != '/' || strlen(s) >= PATH_MAX)
+        if (*s != '/' || strlen(s) >= PATH_MAX || !value_is_text(s))
                 return -EINVAL;
         path = malloc(strlen(s) + 2);
         if (!path)
@@ -114,13 +114,29 @@ int value_path(const char *s, char **ret) {
 }
 
 bool path_is_normalised(const char *s) {
-        AUTO_FREE char *path = NULL;
-        size_t size = strlen(s);
-
-        if (value_path(s, &path) < 0)
+        if (*s != '/' || strlen(s) >= PATH_MAX || !value_is_text(s))
                 return false;
-        /* A slash at the end does no harm. */
-        return streq(s, path) || (size > 1 && s[size - 1] == '/' && strlen(path) == size - 1);
+        while (*s) {
+                size_t size = strcspn(++s, "/");
+
+                if ((size == 0 && *s) || (size == 1 && *s == '.') || (size == 2 && s[0] == '.' && s[1] == '.'))
+                        return false;
+                s += size;
+        }
+        return true;
+}
+
+bool path_is_root(const char *s) {
+        if (*s != '/')
+                return false;
+        while (*s) {
+                size_t size = strcspn(++s, "/");
+
+                if (size > 2 || strspn(s, ".") < size)
+                        return false;
+                s += size;
+        }
+        return true;
 }
 
 static int take_word(const char **s, const char *separators, bool quotes, struct buf *word) {

@@ -47,10 +47,12 @@ int value_word(const struct setting *v, int (*from_string)(const char *), const 
 /* A number with K, M, G, T, P or E, powers of 1024. -EINVAL, -ERANGE. */
 int value_size(const char *s, uint64_t *ret);
 /* A copy in the form that spec.h calls normalised: one slash between names, no "." and no slash at the end. -EINVAL: relative,
- * too long, or with "..". */
+ * too long, no text, or with "..". */
 int value_path(const char *s, char **ret);
-/* Whether it is in that form already. */
+/* Whether it is in that form already; a slash at the end does no harm. */
 bool path_is_normalised(const char *s);
+/* "/", and all that means the same: "//", "/.", "/..". */
+bool path_is_root(const char *s);
 
 /* The words between `separators`; with `quotes`, '...' and "..." hold words together and are removed, backslashes stay.
  * -EINVAL: a quote is not closed. -E2BIG. -ENOMEM. */

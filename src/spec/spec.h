@@ -209,7 +209,8 @@ struct spec {
         /* image */
         char *directory, *template, *image, *oci_bundle, *mstack; /* as written; at most one of the last four */
         char *root_hash, *root_hash_signature, *verity_data, *image_policy;
-        bool ephemeral, read_only;
+        bool ephemeral;
+        bool read_only; /* asked for, or implied by a volatile mode or a mount on / (spec_check()) */
         enum volatile_mode volatile_mode;
         char *pivot_root_new, *pivot_root_old; /* absolute, normalised; or NULL */
 

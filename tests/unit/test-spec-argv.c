@@ -79,7 +79,10 @@ static void test_refused(void **state) {
                 /* paths */
                 { "--chdir=usr", "--chdir", "absolute path" },
                 { "--chdir=/usr/../etc", "--chdir", "absolute path" },
+                { "--chdir=/usr//lib", "--chdir", "absolute path" },
+                { "--chdir=/usr/./lib", "--chdir", "absolute path" },
                 { "--chdir=/proc/sys", "--chdir", "below /proc" },
+                { "--chdir=/dev/", "--chdir", "below /proc" },
                 { "--pivot-root=deploy", "--pivot-root", "NEW or NEW:OLD" },
                 { "--pivot-root=/a:/b:/c", "--pivot-root", "NEW or NEW:OLD" },
                 { "--pivot-root=/", "--pivot-root", "below the present" },
@@ -90,6 +93,8 @@ static void test_refused(void **state) {
                 { "--bind=/a:/b:norbind:x", "--bind", "SOURCE:DESTINATION:OPTIONS" },
                 { "--bind-ro=/a:/b:ro", "--bind-ro", "rbind, norbind" },
                 { "--bind=+a:/b", "--bind", "behind '+'" },
+                { "--bind=/a:/b\n", "--bind", "control characters" },
+                { "--tmpfs=/\xff", "--tmpfs", "control characters" },
                 { "--tmpfs=a", "--tmpfs", "absolute" },
                 { "--overlay=/a", "--overlay", "at least two paths" },
                 { "--overlay=/a:", "--overlay", "absolute" },
@@ -501,7 +506,7 @@ static void test_address_families(void **state) {
 static void test_rest(void **state) {
         struct spec s;
 
-        parse_good("--cpu-affinity=0,2-5^9 --oom-score-adjust=-5 --pivot-root=/deploy:/sysroot --chdir=/usr/lib", &s);
+        parse_good("--cpu-affinity=0,2-5^9 --oom-score-adjust=-5 --pivot-root=/deploy:/sysroot --chdir=/usr/lib/", &s);
         assert_int_equal(s.cpu_affinity_bytes, 2);
         assert_int_equal(s.cpu_affinity[0], 0x3d);
         assert_int_equal(s.cpu_affinity[1], 0x02);

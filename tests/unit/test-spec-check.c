@@ -52,6 +52,7 @@ static void test_refused(void **state) {
                 { "-x --link-journal=guest", "--link-journal" },
                 { "-D /", "--directory" },
                 { "-D //. -b", "--directory" },
+                { "-D /../", "--directory" },
                 { "-D / --volatile=overlay", "--directory" },
                 { "-b SYSTEMD_NSPAWN_SHARE_NS_PID=1", "SYSTEMD_NSPAWN_SHARE_SYSTEM" },
                 { "-a SYSTEMD_NSPAWN_SHARE_NS_UTS=yes", "SYSTEMD_NSPAWN_SHARE_SYSTEM" },

@@ -289,6 +289,7 @@ static void test_syscalls(void **state) {
                 { "[Exec]\nSystemCallFilter=@keyring\n", false, 0, 1 },
                 { "[Exec]\nSystemCallFilter=~mount\nSystemCallFilter=bpf\n", false, 0, 1 },
                 { "[Exec]\nSystemCallFilter=~mount\nSystemCallFilter=bpf\n", true, 2, 0 },
+                { "[Exec]\nSystemCallFilter=a\nSystemCallFilter=\nSystemCallFilter=~c\n", false, 1, 0 },
                 { "[Exec]\nSystemCallFilter=a b\nSystemCallFilter=\nSystemCallFilter=~c\n", true, 1, 0 },
         };
 
