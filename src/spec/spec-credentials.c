@@ -34,6 +34,8 @@ static int split_id(const struct spec *s, const struct setting *v, char **ret_id
                 return -ENOMEM;
         if (!credential_id_is_valid(id))
                 return wrong_credential(v, id, "the name must be one of a file: 1 to 255 bytes without '/'.");
+        if (s->n_credentials >= SPEC_LIST_MAX)
+                return wrong_credential(v, id, "these are too many credentials.");
         for (size_t i = 0; i < s->n_credentials; i++)
                 if (streq(s->credentials[i].id, id))
                         return wrong_credential(v, id, "there is a credential of this name already.");

@@ -167,10 +167,8 @@ int set_cpu_affinity(struct spec *s, const struct setting *v) {
         if (!cpus)
                 return -ENOMEM;
         r = value_words(v->value, ", \t", false, &words);
-        if (r == -ENOMEM)
-                return r;
         if (r < 0 || (!words && !v->in_file))
-                return value_wrong(v, "must be a list of CPUs such as 0,2-5.");
+                return value_list_wrong(v, r, "a list of CPUs such as 0,2-5");
         for (size_t i = 0; words && words[i]; i++) {
                 r = parse_cpus(words[i], cpus, &size);
                 if (r < 0)

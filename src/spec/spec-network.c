@@ -111,9 +111,11 @@ int set_links(struct spec *s, const struct setting *v) {
                 return 0;
         }
         r = value_words(v->value, " \t", false, &words);
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0 || !words)
+        if (r >= 0 && s->network.n_links + strv_length(words) > SPEC_LIST_MAX)
+                r = -E2BIG;
+        if (r < 0)
+                return value_list_wrong(v, r, "names of interfaces");
+        if (!words)
                 return wrong_interface(v, v->value);
         for (size_t i = 0; words[i]; i++) /* all of them, before any of them counts */
                 if ((r = parse_link(v, words[i], &link)) < 0)
@@ -173,6 +175,8 @@ int set_port(struct spec *s, const struct setting *v) {
         for (size_t i = 0; i < n->n_ports; i++)
                 if (n->ports[i].udp == port.udp && n->ports[i].host == port.host)
                         return value_wrong(v, "port %u of the host leads into the container already.", port.host);
+        if (n->n_ports >= SPEC_LIST_MAX)
+                return value_list_wrong(v, -E2BIG, NULL);
         new = array_extend(&n->ports, &n->n_ports, sizeof(*new));
         if (!new)
                 return -ENOMEM;

@@ -54,12 +54,10 @@ int set_parameters(struct spec *s, const struct setting *v) {
                 return 0;
         }
         r = value_words(v->value, " \t", true, &words);
-        if (r == -ENOMEM)
-                return r;
+        if (r >= 0 && strv_length(s->command) + strv_length(words) > SPEC_LIST_MAX)
+                r = -E2BIG;
         if (r < 0)
-                return value_wrong(v, "must be words, with every quote closed.");
-        if (strv_length(s->command) + strv_length(words) > SPEC_LIST_MAX)
-                return value_wrong(v, "these are too many words, there may be %d.", SPEC_LIST_MAX);
+                return value_list_wrong(v, r, "words, with every quote closed");
         for (size_t i = 0; words && words[i]; i++)
                 if (strv_extend(&s->command, words[i]) < 0)
                         return -ENOMEM;
@@ -159,11 +157,8 @@ int set_environment(struct spec *s, const struct setting *v) {
                 return 0;
         }
         r = value_words(v->value, " \t", true, &words);
-        if (r == -ENOMEM)
-                return r;
         if (r < 0)
-                return value_wrong(v, "must be words NAME=VALUE, with every quote closed.");
-        r = 0;
+                return value_list_wrong(v, r, "words NAME=VALUE, with every quote closed");
         for (size_t i = 0; words && words[i] && r >= 0; i++)
                 r = add_variable(s, v, words[i]);
         return r;

@@ -41,10 +41,8 @@ int set_capabilities(struct spec *s, const struct setting *v) {
                 return 0;
         }
         r = value_words(v->value, ", \t", false, &words);
-        if (r == -ENOMEM)
-                return r;
         if (r < 0 || !words)
-                return value_wrong(v, "must be a list of capabilities.");
+                return value_list_wrong(v, r, "a list of capabilities");
         for (size_t i = 0; words[i] && result == 0; i++)
                 result = parse_capability(v, words[i], &more);
         if (result < 0 && !v->in_file)
@@ -97,14 +95,14 @@ int set_syscall_filter(struct spec *s, const struct setting *v) {
                 return 0;
         }
         r = value_words(v->value + deny, " \t", false, &words);
-        if (r == -ENOMEM)
-                return r;
-        for (size_t i = 0; r >= 0 && words && words[i]; i++)
+        if (r >= 0 && s->n_syscall_rules + strv_length(words) > SPEC_LIST_MAX)
+                r = -E2BIG;
+        if (r < 0)
+                return value_list_wrong(v, r, "a list of system calls");
+        for (size_t i = 0; words && words[i]; i++)
                 if (!syscall_name_is_valid(words[i]))
                         return value_wrong_word(v, words[i],
                                                 "must be the name of a system call, or @ and that of a group.");
-        if (r < 0 || s->n_syscall_rules + strv_length(words) > SPEC_LIST_MAX)
-                return value_wrong(v, "these are too many names, there may be %d.", SPEC_LIST_MAX);
         for (size_t i = 0; words && words[i]; i++)
                 if ((r = add_syscall_rule(s, words[i], deny)) < 0)
                         return r;
@@ -155,10 +153,8 @@ int set_address_families(struct spec *s, const struct setting *v) {
                 return 0;
         }
         r = value_words(v->value + deny, " \t", false, &words);
-        if (r == -ENOMEM)
-                return r;
         if (r < 0 || !words)
-                return value_wrong(v, "must be a list of address families such as AF_INET AF_UNIX, or none.");
+                return value_list_wrong(v, r, "a list of address families such as AF_INET AF_UNIX, or none");
         for (size_t i = 0; words[i]; i++)
                 if (address_family_from_string(words[i]) < 0)
                         return value_wrong_word(v, words[i],

@@ -236,13 +236,15 @@ static bool user_name_is_plausible(const char *s) {
 int set_name_list(struct spec *s, const struct setting *v) {
         AUTO(strv_freep) char **words = NULL;
         char ***list = field_of(s, v);
+        int r;
 
         if (v->in_file && !*v->value) {
                 strv_free(STEAL(*list));
                 return 0;
         }
-        if (value_words(v->value, " \t", false, &words) < 0)
-                return -ENOMEM;
+        r = value_words(v->value, " \t", false, &words);
+        if (r < 0)
+                return value_list_wrong(v, r, "one name");
         if (!words || (!v->in_file && words[1]))
                 return value_wrong(v, "must be one name.");
         for (size_t i = 0; words[i]; i++)

@@ -43,6 +43,14 @@ int value_wrong_word(const struct setting *v, const char *word, const char *form
         return r;
 }
 
+int value_list_wrong(const struct setting *v, int r, const char *right) {
+        if (r == -ENOMEM)
+                return r;
+        if (r == -E2BIG)
+                return value_wrong(v, "these are too many, there may be %d.", SPEC_LIST_MAX);
+        return value_wrong(v, "must be %s.", right);
+}
+
 int value_bool(const char *s, bool *ret) {
         char lower[8];
         size_t size = strlen(s);

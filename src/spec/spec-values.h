@@ -40,6 +40,10 @@ int value_wrong(const struct setting *v, const char *format, ...) __attribute__(
 int value_wrong_word(const struct setting *v, const char *word, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
+/* What a setter returns when value_words() or value_fields() gave r, or -E2BIG for an array that is full: -ENOMEM, or -EINVAL with
+ * a diag that says: these are too many, or: must be `right`. */
+int value_list_wrong(const struct setting *v, int r, const char *right);
+
 /* yes/no and friends in any case. -EINVAL without a diag. */
 int value_bool(const char *s, bool *ret);
 /* The number of the word as `from_string` knows it; -EINVAL with a diag that says: must be `right`. */

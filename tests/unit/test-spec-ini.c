@@ -136,6 +136,31 @@ static void test_limits(void **state) {
         spec_done(&s);
 }
 
+/* One more than there may be, and another one: two warnings. */
+static void test_too_many(void **state) {
+        static const struct {
+                const char *section, *before, *behind; /* the number */
+        } cases[] = {
+                { "Network", "Port=", "" },           { "Network", "MACVLAN=i", "" },    { "Files", "Bind=/", "" },
+                { "Exec", "Parameters=", "" },        { "Exec", "Environment=A", "=1" }, { "Files", "BindUser=u", "" },
+                { "Exec", "SystemCallFilter=c", "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                AUTO_BUF struct buf text = BUF_EMPTY;
+                struct heard h;
+                struct spec s;
+
+                buf_printf(&text, "[%s]\n", cases[i].section);
+                for (unsigned n = 1; n <= 4098; n++)
+                        buf_printf(&text, "%s%u%s\n", cases[i].before, n, cases[i].behind);
+                assert_int_equal(parse(text.data, true, &s, &h), 0);
+                assert_int_equal(h.count, 2);
+                assert_int_equal(h.line, 4098);
+                spec_done(&s);
+        }
+}
+
 /* What is fine, and what the host name is then. */
 static void test_lexing(void **state) {
         static const struct {
@@ -327,10 +352,10 @@ static void test_resets(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_warnings), cmocka_unit_test(test_refused),   cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_lexing),   cmocka_unit_test(test_words),     cmocka_unit_test(test_start_mode),
-        cmocka_unit_test(test_trusted),  cmocka_unit_test(test_untrusted), cmocka_unit_test(test_syscalls),
-        cmocka_unit_test(test_resets),
+        cmocka_unit_test(test_warnings),   cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_too_many),   cmocka_unit_test(test_lexing),  cmocka_unit_test(test_words),
+        cmocka_unit_test(test_start_mode), cmocka_unit_test(test_trusted), cmocka_unit_test(test_untrusted),
+        cmocka_unit_test(test_syscalls),   cmocka_unit_test(test_resets),
 };
 
 RUN_TESTS(tests)
