@@ -86,6 +86,25 @@ int passwd_find(const char *text, size_t size, const char *name, struct passwd_e
         return r;
 }
 
+int passwd_name_of(const char *text, size_t size, uint32_t uid, char **ret) {
+        int error = 0;
+
+        for (;;) {
+                AUTO_FREE char *line = next_line(&text, &size, &error);
+                char *rest = line, *name;
+                uint32_t number;
+
+                if (!line)
+                        return error < 0 ? error : -ENOENT;
+                name = strsep(&rest, ":");
+                strsep(&rest, ":");
+                if (!rest || !*name || parse_u32(strsep(&rest, ":"), &number) < 0 || number != uid)
+                        continue;
+                *ret = strdup(name);
+                return *ret ? 0 : -ENOMEM;
+        }
+}
+
 void passwd_entry_done(struct passwd_entry *e) {
         free(e->home);
         free(e->shell);

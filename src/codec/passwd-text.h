@@ -13,6 +13,8 @@ struct passwd_entry {
 /* The first entry whose name is `name`, or, when that is a number and no such name exists, whose uid it is. -ENOENT. Lines that are
  * no entry are skipped. -ENOMEM. */
 int passwd_find(const char *text, size_t size, const char *name, struct passwd_entry *ret);
+/* The name of the first entry with that uid; malloc'ed. -ENOENT, -ENOMEM. */
+int passwd_name_of(const char *text, size_t size, uint32_t uid, char **ret);
 void passwd_entry_done(struct passwd_entry *e);
 
 /* The groups that list `name` as a member, each once, at most max of them (-E2BIG). *ret is malloc'ed, or NULL for none. */

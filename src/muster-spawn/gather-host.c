@@ -48,7 +48,7 @@ static struct rlimit_pair limit_of(pid_t pid, int resource) {
 static void limits(struct facts *f) {
         AUTO_FREE char *text = NULL;
 
-        f->rlimits.may_raise = f->capabilities & CAP_SYS_RESOURCE_BIT;
+        f->rlimits.may_raise = (f->capabilities & CAP_SYS_RESOURCE_BIT) && f->in_initial_userns;
         for (int i = 0; i < SPEC_RLIMITS; i++)
                 f->rlimits.own[i] = limit_of(0, i);
         f->rlimits.host_nproc = limit_of(1, RLIMIT_NPROC);
@@ -80,6 +80,17 @@ static void device(struct facts *f, const char *name, bool must_open) {
                                     .major = major(st.st_rdev),
                                     .minor = minor(st.st_rdev) };
         f->n_devices++;
+}
+
+/* The initial one maps every number to itself: user_namespaces(7). */
+static bool in_initial_userns(void) {
+        AUTO_FREE char *text = NULL;
+        unsigned inside, outside, count;
+
+        if (read_record_at(AT_FDCWD, "/proc/self/uid_map", 4096, &text, NULL) < 0)
+                return true;
+        return sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 &&
+               count == UINT32_MAX;
 }
 
 static void devices(struct facts *f) {
@@ -320,6 +331,7 @@ int gather_host(const struct spec *spec, const struct payload_cgroup *cgroup, st
         int r;
 
         own_capabilities(f);
+        f->in_initial_userns = in_initial_userns();
         limits(f);
         f->terminal_type = getenv("TERM");
         f->stdio_is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);

@@ -45,7 +45,8 @@ static int lock_beside(const char *path, struct image_lock *l) {
         if (asprintf(&l->beside, "%.*s/.#%s.lck", (int) (slash - path), path, slash + 1) < 0)
                 return -ENOMEM;
         l->beside_fd = lock_file(l->beside, l->exclusive, false);
-        if (l->beside_fd == -EROFS && !l->exclusive)
+        /* Where we may not write nobody else can have a tree of ours. */
+        if (l->beside_fd == -EACCES || (l->beside_fd == -EROFS && !l->exclusive))
                 return 0;
         return l->beside_fd < 0 ? l->beside_fd : 0;
 }
@@ -62,10 +63,14 @@ static int lock_global(const char *path, struct image_lock *l) {
         l->global_fd = lock_file(l->global, l->exclusive, false);
         if (l->global_fd == -ENOENT) {
                 r = mkdir_parents(LOCKS, 0700);
+                if (r == -EACCES)
+                        return 0;
                 if (r < 0)
                         return r;
                 l->global_fd = lock_file(l->global, l->exclusive, false);
         }
+        if (l->global_fd == -EACCES)
+                return 0;
         return l->global_fd < 0 ? l->global_fd : 0;
 }
 

@@ -24,6 +24,7 @@
 #include "muster-spawn/run.h"
 #include "muster-spawn/scope-unit.h"
 #include "muster-spawn/settings.h"
+#include "muster-spawn/unprivileged.h"
 #include "plan/facts.h"
 #include "spec/spec-argv.h"
 #include "spec/spec-check.h"
@@ -79,6 +80,8 @@ static int complete(struct spec *spec, char *const argv[], struct diag *diag) {
                 r = spec_check_supported(spec, diag);
         for (size_t i = 0; r >= 0 && spec->notices && spec->notices[i]; i++)
                 log_notice("%s", spec->notices[i]);
+        if (r >= 0 && spec->dry_run == DRY_RUN_NO)
+                r = unprivileged_enter(spec);
         if (r >= 0)
                 r = gather_suffix(spec, &image);
         return r < 0 ? r : scope_unit_enter(spec, image.machine, argv);

@@ -66,14 +66,20 @@ static void sys_skeleton(struct chapter *c) {
         s->attributes = API_ATTRIBUTES | ATTR_READ_ONLY;
 }
 
-/* A user namespace may mount a sysfs only together with a network namespace of its own: else it sees the host's, read-only. */
+/* A user namespace may mount a sysfs only together with a network namespace of its own: else it sees the host's, read-only. Where we
+ * are in one ourselves, it is a copy of what we see. */
 static void sys_of_host(struct chapter *c) {
+        bool ours = !c->facts->in_initial_userns;
         int tree = plan_new_tree(c->plan);
-        struct step *s = plan_add(c->plan, PHASE_HOST, STEP_TREE_NEW, WHY);
+        struct step *s = plan_add(c->plan, PHASE_HOST, ours ? STEP_TREE_OPEN : STEP_TREE_NEW, WHY);
 
         s->tree = tree;
-        s->type = "sysfs";
         s->attributes = API_ATTRIBUTES | ATTR_READ_ONLY;
+        if (ours) {
+                s->source = "/sys";
+                s->flags = STEP_RECURSIVE; /* what is mounted there hides something: it comes along */
+        } else
+                s->type = "sysfs";
         s = plan_add(c->plan, PHASE_CHILD, STEP_ATTACH, WHY);
         s->tree = tree;
         s->target = "/sys";
@@ -85,7 +91,7 @@ void plan_api_first(struct chapter *c) {
         mount(c, "proc", "/proc", API_ATTRIBUTES, NULL);
         if (c->network)
                 sys_skeleton(c);
-        else if (c->users)
+        else if (c->users || !c->facts->in_initial_userns)
                 sys_of_host(c);
         else
                 mount(c, "sysfs", "/sys", API_ATTRIBUTES | (c->spec->api_writable ? 0 : ATTR_READ_ONLY), NULL);
@@ -134,7 +140,9 @@ void plan_api_second(struct chapter *c) {
         mount(c, "tmpfs", "/dev/shm", ATTR_NO_SUID | ATTR_NO_DEV | ATTR_STRICT_ATIME,
               "mode=1777,size=10%,nr_inodes=400k");
         mount(c, "mqueue", "/dev/mqueue", API_ATTRIBUTES, NULL)->flags |= STEP_MAY_FAIL;
-        mount(c, "devpts", "/dev/pts", ATTR_NO_SUID | ATTR_NO_EXEC, "newinstance,ptmxmode=0666,mode=620,gid=5");
+        /* Terminals belong to the group tty, where there is one. */
+        mount(c, "devpts", "/dev/pts", ATTR_NO_SUID | ATTR_NO_EXEC,
+              c->spec->single_id ? "newinstance,ptmxmode=0666,mode=620" : "newinstance,ptmxmode=0666,mode=620,gid=5");
         if (!c->spec->no_tmpfs_tmp) {
                 mount(c, "tmpfs", "/tmp", ATTR_NO_SUID | ATTR_NO_DEV | ATTR_STRICT_ATIME,
                       "mode=1777,size=10%,nr_inodes=400k");

@@ -240,6 +240,7 @@ struct spec {
         uint32_t users_base, users_count; /* fixed mode; count 65536 when not written */
         enum ownership_mode ownership;
         unsigned users_delegate;
+        bool single_id;      /* set by a start without privileges: user 0 is the only one there is */
         bool users_optional; /* -U: ignored where the kernel has no user namespaces */
 
         struct spec_network network;
