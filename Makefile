@@ -30,14 +30,10 @@ demo:
 
 check:
 	@tools/install-deps check
-	@tools/build build/check -Dprefix=$(PREFIX) -Dtests=true -Dwerror=true \
-		-Db_sanitize=address,undefined -Db_lundef=false
 	@$(PYTHON) tools/run-checks.py build/check
 
 lint:
 	@tools/install-deps check
-	@tools/build build/check -Dprefix=$(PREFIX) -Dtests=true -Dwerror=true \
-		-Db_sanitize=address,undefined -Db_lundef=false
 	@$(PYTHON) tools/run-checks.py build/check lint
 
 bench: build

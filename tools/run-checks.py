@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """run-checks: every test there is, and one line that counts them. Usage: tools/run-checks.py BUILDDIR [SUITE...]
 
-The meson suites (unit, fuzz, lint) run first, then, without a SUITE on the command line, the integration tests and those that
-want systemd as PID 1, in a VM.
+Makes the sanitizer build in BUILDDIR first. The meson suites (unit, fuzz, lint) run next, then, without a SUITE on the command
+line, the integration tests. What wants systemd as PID 1 waits for a mirror and an emulated processor most of its time, so it
+goes on beside all that, with less right to the processors; what it says is shown at the end.
 """
 import os
 import pathlib
 import subprocess
 import sys
+import threading
+import time
 import xml.etree.ElementTree as ET
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
@@ -16,8 +19,16 @@ SUITES = ["lint", "unit", "fuzz"]
 MODES = ["v2", "hybrid", "v1", "none"]  # see tests/integration/sandbox.py
 TREES = ["bookworm", "busybox", "trixie", "forky"]  # see tools/os-tree
 SYSTEMD_SUITES = ["bookworm", "forky"]  # see tests/vm/run
+# -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long.
+BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
+BEGUN = time.monotonic()
 SKIP = 77
 NOTHING_CHOSEN = 5  # pytest: no test has something to say in this mode
+
+
+def heading(text, out=None):
+    """With the time that has passed: the log of a run tells where it went."""
+    print(f"\n[{time.monotonic() - BEGUN:4.0f} s] {text}", file=out or sys.stdout, flush=True)
 
 
 def count(path):
@@ -32,6 +43,7 @@ def count(path):
 
 
 def run_meson(build, suites):
+    heading("Meson tests: " + " ".join(suites))
     junit = build / "meson-logs" / "testlog.junit.xml"
     junit.unlink(missing_ok=True)
     command = ["meson", "test", "-C", str(build), "--no-rebuild", "--print-errorlogs"]
@@ -50,7 +62,7 @@ def run_integration(build, mode):
     junit = build / "meson-logs" / f"integration-{mode}.junit.xml"
     junit.unlink(missing_ok=True)
     environment = dict(os.environ, MUSTER_BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
-    print(f"\nIntegration tests, control groups: {mode}", flush=True)
+    heading(f"Integration tests, control groups: {mode}")
     code = subprocess.run(
         [sys.executable, str(tests / "sandbox.py"), mode, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
          "-ra", "--durations=3", f"--junitxml={junit}", str(tests)],
@@ -65,77 +77,127 @@ def run_integration(build, mode):
     return passed, failed, skipped
 
 
-def make_trees(directory):
-    """The OS trees that the tests boot or take programs from. What cannot be made has said why, and its tests will skip."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for kind in TREES:
-        if not (directory / kind).is_dir():
-            print(f"Making the OS tree {kind} in {directory} (kept for the next time).", flush=True)
-            subprocess.run([str(TOP / "tools" / "os-tree"), kind, str(directory / kind)])
+class SystemdLane(threading.Thread):
+    """Beside the other tests: OS trees for everybody, then what wants systemd as PID 1."""
+
+    def __init__(self, build):
+        super().__init__()
+        self.build = build
+        self.log = build / "meson-logs" / "systemd.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.out = open(self.log, "w")
+        self.have_trees = threading.Event()
+        self.results = []
+        self.child = None
+        self.cancelled = False
+
+    def call(self, *command):
+        """In a session of its own: cancel() reaches all that it starts."""
+        if self.cancelled:
+            return 1
+        self.child = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out,
+                                      start_new_session=True)
+        return self.child.wait()
+
+    def cancel(self):
+        """As an interrupt from the terminal would: everything there cleans up after itself."""
+        self.cancelled = True
+        if self.is_alive() and self.child:
+            subprocess.run(["pkill", "-INT", "-s", str(self.child.pid)])
+        self.join()
+
+    def make_trees(self):
+        """What the tests boot or take programs from. What cannot be made has said why, and its tests will skip."""
+        directory = trees_of_tests()
+        directory.mkdir(parents=True, exist_ok=True)
+        for kind in TREES:
+            if not (directory / kind).is_dir():
+                heading(f"Making the OS tree {kind} in {directory} (kept for the next time).", self.out)
+                self.call(str(TOP / "tools" / "os-tree"), kind, str(directory / kind))
+
+    def run(self):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)  # on Linux: this thread and what it starts
+        try:
+            # Here, because the sandbox of the integration tests has no network.
+            self.make_trees()
+            self.call(str(TOP / "tests" / "integration" / "fetch-inits"), str(self.build / "inits"))
+        finally:
+            self.have_trees.set()
+        # The comparison with the original asks hundreds of things, and the newer suite takes ten minutes to be emulated: what
+        # needs no controllers and no kernel of its own is tested in containers.
+        self.test("bookworm")
+        for suite in SYSTEMD_SUITES:
+            self.test(suite, "--container", "test_compat.py")
+        heading("Tests with systemd: done", self.out)
+
+    def test(self, suite, *arguments):
+        """Tests that want systemd as PID 1, from that Debian suite: in a VM, or with --container in a container."""
+        kind = "container" if "--container" in arguments else "VM"
+        junit = self.build / "meson-logs" / f"systemd-{kind}-{suite}.junit.xml"
+        junit.unlink(missing_ok=True)
+        heading(f"Tests with systemd in a {kind}, {suite}", self.out)
+        code = self.call(sys.executable, str(TOP / "tests" / "vm" / "run"), "--suite", suite, f"--junit={junit}", *arguments)
+        if code == SKIP and not junit.exists():
+            self.results.append((0, 0, 1))  # it has said why
+            return
+        passed, failed, skipped = count(junit)
+        self.results.append((passed, 1 if code and not failed else failed, skipped))
+
+    def end(self):
+        heading("Waiting for the tests with systemd, begun beside the others")
+        self.join()
+        self.out.close()
+        print(self.log.read_text(errors="replace"))
+        return self.results or [(0, 1, 0)]
 
 
-def run_all_integration(build):
-    if not list((TOP / "tests" / "integration").glob("test_*.py")):
-        return []
-    if os.geteuid() != 0:
-        print("The integration tests start containers and need root: sudo make check")
-        return [(0, 0, 1)]
-    # Here, because the sandbox has no network.
-    inits = build / "inits"
-    subprocess.run([str(TOP / "tests" / "integration" / "fetch-inits"), str(inits)])
-    os.environ["MUSTER_INITS"] = str(inits)
-    trees = TOP / "build" / "trees"  # tools/demo boots one of them, too
-    make_trees(trees)
-    os.environ["MUSTER_TREES"] = str(trees)
+def trees_of_tests():
+    return TOP / "build" / "trees"  # tools/demo boots one of them, too
+
+
+def run_all_integration(build, have_trees):
+    os.environ["MUSTER_INITS"] = str(build / "inits")
+    os.environ["MUSTER_TREES"] = str(trees_of_tests())
+    if not have_trees.is_set():
+        heading("Waiting for the OS trees")
+        have_trees.wait()
     return [run_integration(build, mode) for mode in MODES]
 
 
-def run_systemd(build, suite, *arguments):
-    """Tests that want systemd as PID 1, from that Debian suite: in a VM, or with --container in a container."""
-    kind = "container" if "--container" in arguments else "VM"
-    junit = build / "meson-logs" / f"systemd-{kind}-{suite}.junit.xml"
-    junit.unlink(missing_ok=True)
-    print(f"\nTests with systemd in a {kind}, {suite}", flush=True)
-    code = subprocess.run([sys.executable, str(TOP / "tests" / "vm" / "run"), "--suite", suite, f"--junit={junit}",
-                           *arguments], cwd=TOP).returncode
-    if code == SKIP and not junit.exists():
-        return 0, 0, 1  # it has said why
-    passed, failed, skipped = count(junit)
-    if code and not failed:
-        failed = 1
-    return passed, failed, skipped
+def make_build(build):
+    heading(f"Building in {build}")
+    return subprocess.run([str(TOP / "tools" / "build"), str(build), *BUILD_OPTIONS]).returncode
 
 
-def begin_images(build):
-    """Images for tests/vm/run take minutes of waiting for the mirror and the disk: meanwhile other tests run."""
-    if os.geteuid() != 0:
+def run_everything(build, suites, lane):
+    """[(passed, failed, skipped)], or None: there is nothing to test."""
+    if make_build(build):
         return None
-    images = TOP / "build" / "vm"
-    images.mkdir(parents=True, exist_ok=True)
-    make = " ; ".join(f"'{TOP}/tests/vm/build-image' {suite} '{images}'" for suite in SYSTEMD_SUITES)
-    return subprocess.Popen(["sh", "-c", make], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=open(build / "meson-logs" / "images.log", "w"))
-
-
-def run_all_systemd(build):
-    """The comparison with the original asks hundreds of things, and the newer suite takes ten minutes to be emulated: what
-    needs no controllers and no kernel of its own is tested in containers."""
-    results = [run_systemd(build, suite, "--container", "test_compat.py") for suite in SYSTEMD_SUITES]
-    results.append(run_systemd(build, "bookworm"))
+    results = [run_meson(build, suites or SUITES)]
+    if lane:
+        results += run_all_integration(build, lane.have_trees)
+        results += lane.end()
+    elif not suites:
+        print("The integration tests start containers and need root: sudo make check")
+        results.append((0, 0, 1))
     return results
 
 
 def main(arguments):
     build = pathlib.Path(arguments[0]).resolve()
     suites = arguments[1:]
-    results = [run_meson(build, suites or SUITES)]
-    if not suites:
-        images = begin_images(build)
-        results += run_all_integration(build)
-        if images:
-            images.wait()
-        results += run_all_systemd(build)
+    lane = SystemdLane(build) if not suites and os.geteuid() == 0 else None
+    try:
+        if lane:
+            lane.start()
+        results = run_everything(build, suites, lane)
+    finally:
+        if lane:
+            lane.cancel()
+    if results is None:
+        return 1
     passed, failed, skipped = (sum(column) for column in zip(*results))
+    heading("All done")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
