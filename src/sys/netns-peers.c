@@ -177,7 +177,7 @@ int netns_peers(pid_t pid, struct netns_peers *ret) {
         static union datagram datagram; /* not on the stack: 32 KiB */
         AUTO_CLOSE int fd = -EBADF, netns_fd = -EBADF;
         char path[64];
-        int32_t nsid;
+        int32_t nsid = -1;
         size_t n = 0;
         int r;
 
