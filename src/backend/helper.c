@@ -40,6 +40,7 @@ struct question {
         struct helper_question wire;
         inspect_fn answer; /* or: */
         port_done_fn done;
+        inspect_fn os_release; /* HELPER_BOTH: answer has the addresses */
         void *userdata;
         bool retried;
 };
@@ -70,6 +71,10 @@ struct helper {
         uint64_t timer_at; /* UINT64_MAX: not set */
         uint64_t no_spawn_before;
         uint64_t last_number;
+        struct incoming *incoming; /* made with the first worker: most daemons never need one */
+};
+
+struct incoming {
         uint8_t packet[HELPER_ANSWER_MAX + 1];
         struct helper_answer answer;
 };
@@ -119,20 +124,29 @@ static void queue_prepend_all(struct queue *q, struct queue *from) {
         *from = (struct queue){ NULL, NULL, 0 };
 }
 
+static void tell(inspect_fn fn, void *userdata, int error, const struct helper_answer *answer, int fd) {
+        struct inspect_result result = { .error = error, .fd = fd };
+
+        if (answer && error == 0) {
+                result.addresses = answer->addresses;
+                result.n_addresses = answer->n_addresses;
+                result.os_release = answer->strings;
+        }
+        fn(userdata, &result);
+}
+
 /* Consumes the question. answer NULL: it failed with error. fd is borrowed. */
 static void question_finish(struct question *question, int error, const struct helper_answer *answer, int fd) {
-        struct inspect_result result = { .error = answer ? answer->error : error, .fd = fd };
+        bool halves = question->os_release && answer && answer->error == 0;
 
-        if (question->done) {
-                question->done(question->userdata, result.error);
-        } else {
-                if (answer && answer->error == 0) {
-                        result.addresses = answer->addresses;
-                        result.n_addresses = answer->n_addresses;
-                        result.os_release = answer->strings;
-                }
-                question->answer(question->userdata, &result);
-        }
+        if (answer)
+                error = answer->error;
+        if (question->done)
+                question->done(question->userdata, error);
+        else
+                tell(question->answer, question->userdata, halves ? answer->addresses_error : error, answer, fd);
+        if (question->os_release)
+                tell(question->os_release, question->userdata, halves ? answer->os_release_error : error, answer, fd);
         free(question);
 }
 
@@ -221,14 +235,14 @@ static bool answer_is_expected(const struct worker *w, const struct helper_answe
         return fd < 0;
 }
 
-/* One packet into h->packet; the descriptor that came with it, or -EBADF, in *ret_fd. -EMFILE: there was no room for it. */
+/* One packet into h->incoming; the descriptor that came with it, or -EBADF, in *ret_fd. -EMFILE: there was no room for it. */
 static ssize_t receive(struct worker *w, int *ret_fd) {
         union {
                 struct cmsghdr head;
                 char bytes[CMSG_SPACE(sizeof(int))]; /* more than one does not get in */
         } control;
         struct helper *h = w->helper;
-        struct iovec part = { .iov_base = h->packet, .iov_len = sizeof(h->packet) };
+        struct iovec part = { .iov_base = h->incoming->packet, .iov_len = sizeof(h->incoming->packet) };
         struct msghdr message = {
                 .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
         };
@@ -262,13 +276,13 @@ static void worker_read(struct worker *w) {
                                  "The helper process %d ended while %zu questions waited for it.", (int) w->process.pid,
                                  w->in_flight.n);
                         worker_give_up(w, -EIO);
-                } else if (helper_answer_decode(h->packet, (size_t) n, &h->answer) < 0 ||
-                           !answer_is_expected(w, &h->answer, fd)) {
+                } else if (helper_answer_decode(h->incoming->packet, (size_t) n, &h->incoming->answer) < 0 ||
+                           !answer_is_expected(w, &h->incoming->answer, fd)) {
                         log_error("The helper process %d gave an answer that is none: killing it.",
                                   (int) w->process.pid);
                         worker_give_up(w, -EIO);
                 } else {
-                        worker_take_answer(w, &h->answer, fd);
+                        worker_take_answer(w, &h->incoming->answer, fd);
                 }
         }
 }
@@ -362,6 +376,8 @@ static int worker_new(struct helper *h, struct worker **ret) {
 
         if (h->n_dying >= DYING_MAX)
                 return -EBUSY;
+        if (!h->incoming && !(h->incoming = malloc(sizeof(*h->incoming))))
+                return -ENOMEM;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
         theirs = fds[1];
@@ -552,6 +568,23 @@ static void port_os_release(void *impl, const struct machine *m, inspect_fn answ
         look(impl, HELPER_OS_RELEASE, m, answer, userdata);
 }
 
+static void port_both(void *impl, const struct machine *m, inspect_fn addresses, inspect_fn os_release,
+                      void *userdata) {
+        struct question *question = NULL;
+        int r;
+
+        r = question_new(impl, HELPER_BOTH, m, &question);
+        if (r < 0) {
+                tell(addresses, userdata, r, NULL, -EBADF);
+                tell(os_release, userdata, r, NULL, -EBADF);
+                return;
+        }
+        question->answer = addresses;
+        question->os_release = os_release;
+        question->userdata = userdata;
+        ask(impl, question, m->class == MACHINE_HOST ? -EBADF : m->leader.fd);
+}
+
 static void port_open_root(void *impl, const struct machine *m, inspect_fn answer, void *userdata) {
         look(impl, HELPER_OPEN_ROOT, m, answer, userdata);
 }
@@ -651,6 +684,7 @@ void helper_free(struct helper *h) {
         }
         sd_event_source_disable_unref(h->timer);
         sd_event_unref(h->event);
+        free(h->incoming);
         free(h->path);
         free(h);
 }
@@ -660,6 +694,7 @@ struct inspect_port helper_inspect_port(struct helper *h) {
                 .impl = h,
                 .addresses = port_addresses,
                 .os_release = port_os_release,
+                .addresses_and_os_release = port_both,
                 .open_root = port_open_root,
         };
 }

@@ -10,6 +10,7 @@
 #define ANSWER_MAGIC 0x3141484dU   /* "MHA1" */
 #define ANSWER_HEAD_SIZE ((size_t) 24)
 #define ADDRESS_SIZE ((size_t) 24)
+#define BOTH_HEAD_SIZE ((size_t) 16)
 #define ERRNO_MAX 4095 /* of the kernel's own */
 #define FAMILY_IPV4 2  /* AF_INET, AF_INET6: this half includes no socket headers */
 #define FAMILY_IPV6 10
@@ -147,6 +148,24 @@ static int encode_strings(const struct helper_answer *a, uint8_t *out, size_t ro
         return 0;
 }
 
+static int encode_both(const struct helper_answer *a, uint8_t *out, size_t room, size_t *ret_count, size_t *ret_size) {
+        size_t n_addresses = a->addresses_error == 0 ? a->n_addresses : 0, size = BOTH_HEAD_SIZE, more = 0;
+
+        if (n_addresses > HELPER_ADDRESSES_MAX || a->n_strings > HELPER_STRINGS_MAX)
+                return -EMSGSIZE;
+        put(out, (uint32_t) a->addresses_error, 4);
+        put(out + 4, (uint32_t) a->os_release_error, 4);
+        put(out + 8, a->os_release_error == 0 ? a->n_strings : 0, 4);
+        put(out + 12, 0, 4);
+        if (n_addresses > 0)
+                size += encode_addresses(a, out + size);
+        if (a->os_release_error == 0 && encode_strings(a, out + size, room - size, &more) < 0)
+                return -EMSGSIZE;
+        *ret_count = n_addresses;
+        *ret_size = size + more;
+        return 0;
+}
+
 int helper_answer_encode(const struct helper_answer *a, uint8_t *out, size_t *ret_size) {
         size_t count = 0, size = 0;
         int r;
@@ -161,6 +180,10 @@ int helper_answer_encode(const struct helper_answer *a, uint8_t *out, size_t *re
                 if (count > HELPER_STRINGS_MAX)
                         return -EMSGSIZE;
                 r = encode_strings(a, out + ANSWER_HEAD_SIZE, HELPER_ANSWER_MAX - ANSWER_HEAD_SIZE, &size);
+                if (r < 0)
+                        return r;
+        } else if (a->error == 0 && a->kind == HELPER_BOTH) {
+                r = encode_both(a, out + ANSWER_HEAD_SIZE, HELPER_ANSWER_MAX - ANSWER_HEAD_SIZE, &count, &size);
                 if (r < 0)
                         return r;
         }
@@ -215,6 +238,29 @@ static int decode_strings(uint8_t *data, size_t size, size_t count, struct helpe
         return 0;
 }
 
+static bool error_is_valid(int error) {
+        return error <= 0 && error >= -ERRNO_MAX;
+}
+
+static int decode_both(uint8_t *data, size_t size, size_t count, struct helper_answer *ret) {
+        size_t n_strings, addresses_size = count * ADDRESS_SIZE;
+
+        if (size < BOTH_HEAD_SIZE || count > HELPER_ADDRESSES_MAX || addresses_size > size - BOTH_HEAD_SIZE ||
+            get(data + 12, 4) != 0)
+                return -EBADMSG;
+        ret->addresses_error = (int32_t) get(data, 4);
+        ret->os_release_error = (int32_t) get(data + 4, 4);
+        n_strings = get(data + 8, 4);
+        if (!error_is_valid(ret->addresses_error) || !error_is_valid(ret->os_release_error) ||
+            (ret->addresses_error < 0 && count > 0) || (ret->os_release_error < 0 && n_strings > 0))
+                return -EBADMSG;
+        data += BOTH_HEAD_SIZE;
+        size -= BOTH_HEAD_SIZE;
+        if (decode_addresses(data, addresses_size, count, ret) < 0)
+                return -EBADMSG;
+        return decode_strings(data + addresses_size, size - addresses_size, n_strings, ret);
+}
+
 int helper_answer_decode(uint8_t *data, size_t size, struct helper_answer *ret) {
         uint64_t count;
 
@@ -224,17 +270,20 @@ int helper_answer_decode(uint8_t *data, size_t size, struct helper_answer *ret) 
         ret->kind = (enum helper_kind) data[4];
         ret->number = get(data + 8, 8);
         ret->error = (int32_t) get(data + 16, 4);
+        ret->addresses_error = ret->os_release_error = 0;
         ret->n_addresses = 0;
         ret->n_strings = 0;
         ret->strings[0] = NULL;
         count = get(data + 20, 4);
         data += ANSWER_HEAD_SIZE;
         size -= ANSWER_HEAD_SIZE;
-        if (ret->error > 0 || ret->error < -ERRNO_MAX)
+        if (!error_is_valid(ret->error))
                 return -EBADMSG;
         if (ret->error < 0 || ret->kind == HELPER_KILL_TREE || ret->kind == HELPER_OPEN_ROOT)
                 return size == 0 && count == 0 ? 0 : -EBADMSG;
         if (ret->kind == HELPER_ADDRESSES)
                 return decode_addresses(data, size, count, ret);
+        if (ret->kind == HELPER_BOTH)
+                return decode_both(data, size, count, ret);
         return decode_strings(data, size, count, ret);
 }

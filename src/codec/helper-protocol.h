@@ -6,6 +6,7 @@
  * Answer, 24 bytes and a body: u32 "MHA1", u8 kind, u8 0, u16 0, u64 number, i32 error (0 or -errno), u32 count.
  *   addresses: count times { u32 interface, u32 family, 16 bytes }, IPv4 in the first four, the rest 0
  *   os-release: count times a NUL-terminated KEY=value, printable UTF-8
+ *   both: i32 error of the addresses, i32 error of os-release, u32 their count, u32 0; then count addresses, and the strings
  *   anything that failed, killing, and a root: no body, count 0
  * The helper has looked at hostile things: an answer is refused as a whole when any byte of it is not as said here. */
 #pragma once
@@ -18,11 +19,18 @@
 #include "core/ports.h"
 
 #define HELPER_QUESTION_SIZE ((size_t) 40)
-#define HELPER_ANSWER_MAX ((size_t) 48 * 1024) /* bytes; fits into any socket buffer */
+#define HELPER_ANSWER_MAX ((size_t) 66 * 1024) /* bytes; fits into any socket buffer */
 #define HELPER_ADDRESSES_MAX 2000
 #define HELPER_STRINGS_MAX 128
 
-enum helper_kind { HELPER_ADDRESSES = 1, HELPER_OS_RELEASE, HELPER_KILL_TREE, HELPER_OPEN_ROOT, _HELPER_KIND_MAX };
+enum helper_kind {
+        HELPER_ADDRESSES = 1,
+        HELPER_OS_RELEASE,
+        HELPER_KILL_TREE,
+        HELPER_OPEN_ROOT,
+        HELPER_BOTH, /* addresses and os-release */
+        _HELPER_KIND_MAX,
+};
 enum helper_flags { HELPER_HOST = 1 << 0 /* about the machine we run on: no process */ };
 
 struct helper_question {
@@ -40,6 +48,7 @@ struct helper_answer {
         enum helper_kind kind;
         uint64_t number;
         int error;
+        int addresses_error, os_release_error; /* HELPER_BOTH only, else 0: of each half */
         size_t n_addresses;
         struct address addresses[HELPER_ADDRESSES_MAX];
         size_t n_strings;

@@ -192,6 +192,9 @@ struct inspect_port {
          * by then. */
         void (*addresses)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
         void (*os_release)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
+        /* Both for the price of one: each answers once. */
+        void (*addresses_and_os_release)(void *impl, const struct machine *m, inspect_fn addresses,
+                                         inspect_fn os_release, void *userdata);
         /* The root directory, open for reading: what is below it belongs to the machine and is as hostile as that. */
         void (*open_root)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
 };

@@ -116,8 +116,7 @@ static void acquire(struct slot *s, struct service *service, const struct machin
         }
         add_uid_shift(s, service, m);
         s->waiting = 3; /* one of them ours, so that answers that come at once do not finish the slot early */
-        inspect->addresses(inspect->impl, m, on_addresses, s);
-        inspect->os_release(inspect->impl, m, on_os_release, s);
+        inspect->addresses_and_os_release(inspect->impl, m, on_addresses, on_os_release, s);
         s->waiting--;
 }
 

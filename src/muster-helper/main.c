@@ -75,6 +75,15 @@ static int receive(struct helper_question *ret, int *ret_pidfd) {
         return r < 0 ? r : 1;
 }
 
+/* Each half fails alone; a process that is gone has neither. */
+static int look_at_both(struct inspect *inspect, const struct pidref *leader, struct helper_answer *answer) {
+        answer->addresses_error = inspect_addresses(inspect, leader, answer);
+        if (answer->addresses_error == -ENOTRECOVERABLE)
+                return -ENOTRECOVERABLE;
+        answer->os_release_error = inspect_os_release(inspect, leader, answer);
+        return 0;
+}
+
 static int look(struct inspect *inspect, const struct helper_question *q, const struct pidref *leader,
                 struct helper_answer *answer, int *ret_fd) {
         switch (q->kind) {
@@ -82,6 +91,8 @@ static int look(struct inspect *inspect, const struct helper_question *q, const 
                 return inspect_addresses(inspect, leader, answer);
         case HELPER_OS_RELEASE:
                 return inspect_os_release(inspect, leader, answer);
+        case HELPER_BOTH:
+                return look_at_both(inspect, leader, answer);
         case HELPER_OPEN_ROOT:
                 return inspect_open_root(inspect, leader, ret_fd);
         default:
@@ -137,6 +148,7 @@ static int serve(struct inspect *inspect) {
                         return r;
                 answer.kind = q.kind;
                 answer.number = q.number;
+                answer.addresses_error = answer.os_release_error = 0;
                 answer.n_addresses = answer.n_strings = 0;
                 answer.error = answer_question(inspect, &q, pidfd, &answer, &fd);
                 if (answer.error == -ENOTRECOVERABLE) /* we are stuck in a foreign namespace */

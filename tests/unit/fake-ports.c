@@ -219,6 +219,12 @@ static void fake_inspect(void *impl, const struct machine *m, inspect_fn answer,
         answer(userdata, &result);
 }
 
+static void fake_inspect_both(void *impl, const struct machine *m, inspect_fn addresses, inspect_fn os_release,
+                              void *userdata) {
+        fake_inspect(impl, m, addresses, userdata);
+        fake_inspect(impl, m, os_release, userdata);
+}
+
 static uint64_t fake_clock(void *impl) {
         return 42;
 }
@@ -235,7 +241,7 @@ void fake_init(struct fake *f) {
                                 fake_abandon, fake_adopt, fake_sweep },
                 .store = { f, fake_save, fake_drop, fake_load },
                 .auth = { f, fake_ask, fake_cancel },
-                .inspect = { f, fake_inspect, fake_inspect, fake_inspect },
+                .inspect = { f, fake_inspect, fake_inspect, fake_inspect_both, fake_inspect },
                 .images = { f, fake_image_exists },
                 .clock = { f, fake_clock, fake_clock },
         };

@@ -128,6 +128,41 @@ static void test_strings(void **state) {
         assert_int_equal(helper_answer_decode(packet, size, out), -EBADMSG);
 }
 
+static void test_both(void **state) {
+        AUTO_FREE struct helper_answer *in = calloc(1, sizeof(*in)), *out = calloc(1, sizeof(*out));
+        AUTO_FREE uint8_t *packet = malloc(HELPER_ANSWER_MAX);
+        char id[] = "ID=debian";
+        size_t size = 0;
+
+        *in = (struct helper_answer){ .kind = HELPER_BOTH, .n_addresses = 1, .n_strings = 1, .strings = { id } };
+        in->addresses[0] = (struct address){ .ifindex = 3, .family = AF_INET, .bytes = { 10, 0, 0, 1 } };
+        assert_int_equal(helper_answer_encode(in, packet, &size), 0);
+        assert_int_equal(size, 24 + 16 + 24 + sizeof(id));
+        assert_int_equal(helper_answer_decode(packet, size, out), 0);
+        assert_int_equal(out->n_addresses, 1);
+        assert_memory_equal(out->addresses, in->addresses, sizeof(struct address));
+        assert_int_equal(out->n_strings, 1);
+        assert_string_equal(out->strings[0], id);
+
+        packet[20] = 2; /* two addresses: the second would be the string */
+        assert_int_equal(helper_answer_decode(packet, size, out), -EBADMSG);
+        packet[20] = 1;
+        packet[24 + 12] = 1; /* what must be 0 */
+        assert_int_equal(helper_answer_decode(packet, size, out), -EBADMSG);
+        packet[24 + 12] = 0;
+        memset(packet + 24, 0xff, 4); /* -EPERM, and an address all the same */
+        assert_int_equal(helper_answer_decode(packet, size, out), -EBADMSG);
+        assert_int_equal(helper_answer_decode(packet, 24 + 15, out), -EBADMSG);
+
+        in->addresses_error = -EHOSTUNREACH;
+        assert_int_equal(helper_answer_encode(in, packet, &size), 0);
+        assert_int_equal(helper_answer_decode(packet, size, out), 0);
+        assert_int_equal(out->addresses_error, -EHOSTUNREACH);
+        assert_int_equal(out->n_addresses, 0);
+        assert_int_equal(out->os_release_error, 0);
+        assert_int_equal(out->n_strings, 1);
+}
+
 static void test_errors(void **state) {
         AUTO_FREE struct helper_answer *in = calloc(1, sizeof(*in)), *out = calloc(1, sizeof(*out));
         uint8_t packet[25] = { 0 };
@@ -185,6 +220,7 @@ int main(void) {
                 cmocka_unit_test(test_question_refused),
                 cmocka_unit_test(test_addresses),
                 cmocka_unit_test(test_strings),
+                cmocka_unit_test(test_both),
                 cmocka_unit_test(test_errors),
                 cmocka_unit_test(test_string_rules),
         };
