@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -41,112 +42,124 @@ static void on_done(void *userdata, int error) {
         t->errors[t->n++ % 200] = t->last_error = error;
 }
 
-struct fixture {
+/* One for all tests: a failing assert jumps past the rest of its test, and then end() still finds it. */
+static struct fixture {
         sd_event *event;
         struct helper *helper;
         struct inspect_port port;
         struct machine host, self;
         struct tally tally;
-};
+        pid_t child;
+} f;
 
-static void begin(struct fixture *f, const char *path) {
-        *f = (struct fixture){ .host = { .class = MACHINE_HOST, .leader = PIDREF_EMPTY } };
-        assert_int_equal(sd_event_new(&f->event), 0);
-        assert_int_equal(helper_new(f->event, path, &f->helper), 0);
-        f->port = helper_inspect_port(f->helper);
-        assert_int_equal(pidref_open(getpid(), &f->self.leader), 0);
+static void begin(const char *path) {
+        f = (struct fixture){ .host = { .class = MACHINE_HOST, .leader = PIDREF_EMPTY } };
+        assert_int_equal(sd_event_new(&f.event), 0);
+        assert_int_equal(helper_new(f.event, path, &f.helper), 0);
+        f.port = helper_inspect_port(f.helper);
+        assert_int_equal(pidref_open(getpid(), &f.self.leader), 0);
 }
 
-static void run_until(struct fixture *f, int n) {
-        while (f->tally.n < n)
-                assert_true(sd_event_run(f->event, 10000000) > 0); /* 10 s without anything: it hangs */
-        assert_int_equal(f->tally.n, n);
+static void run_until(int n) {
+        while (f.tally.n < n)
+                assert_true(sd_event_run(f.event, 10000000) > 0); /* 10 s without anything: it hangs */
+        assert_int_equal(f.tally.n, n);
 }
 
-static void end(struct fixture *f) {
-        helper_free(f->helper);
-        sd_event_unref(f->event);
-        pidref_done(&f->self.leader);
+static int end(void **state) {
+        helper_free(f.helper);
+        sd_event_unref(f.event);
+        pidref_done(&f.self.leader);
+        if (f.child > 0)
+                kill(f.child, SIGKILL);
         while (waitpid(-1, NULL, 0) > 0)
                 ;
+        f = (struct fixture){ .child = 0 };
+        return 0;
 }
 
 static void test_host(void **state) {
-        struct fixture f;
-
-        begin(&f, program);
+        begin(program);
         f.port.addresses(f.port.impl, &f.host, on_result, &f.tally);
         f.port.os_release(f.port.impl, &f.host, on_result, &f.tally);
-        run_until(&f, 2);
+        run_until(2);
         assert_int_equal(f.tally.errors[0], 0);
         assert_true(f.tally.errors[1] == 0 || f.tally.errors[1] == -ENOENT);
         assert_true(f.tally.has_id || f.tally.errors[1] == -ENOENT);
-        end(&f);
 }
 
 static void test_shared_network(void **state) {
-        struct fixture f;
-
-        begin(&f, program);
+        begin(program);
         f.port.addresses(f.port.impl, &f.self, on_result, &f.tally);
-        run_until(&f, 1);
+        run_until(1);
         /* -EACCES: a container took from us what it takes to look at ourselves */
         assert_true(f.tally.last_error == -EHOSTUNREACH || f.tally.last_error == -EACCES);
-        end(&f);
+}
+
+/* One question, two answers, each with its own error. */
+static void test_both(void **state) {
+        begin(program);
+        f.port.addresses_and_os_release(f.port.impl, &f.host, on_result, on_result, &f.tally);
+        run_until(2);
+        assert_int_equal(f.tally.errors[0], 0);
+        assert_true(f.tally.has_id || f.tally.errors[1] == -ENOENT);
+        f.port.addresses_and_os_release(f.port.impl, &f.self, on_result, on_result, &f.tally);
+        run_until(4);
+        assert_true(f.tally.errors[2] == -EHOSTUNREACH || f.tally.errors[2] == -EACCES);
+        assert_int_equal(f.tally.errors[3], f.tally.errors[2] == -EACCES ? -EACCES : f.tally.errors[1]);
+        pidref_done(&f.self.leader);
+        f.self.leader.id++;
+        f.self.leader.start++;
+        f.port.addresses_and_os_release(f.port.impl, &f.self, on_result, on_result, &f.tally);
+        run_until(6);
+        assert_int_equal(f.tally.errors[4], -ESRCH);
+        assert_int_equal(f.tally.errors[5], -ESRCH);
 }
 
 static void test_many(void **state) {
-        struct fixture f;
-
-        begin(&f, program);
+        begin(program);
         for (int i = 0; i < 1000; i++)
                 f.port.os_release(f.port.impl, i % 2 ? &f.host : &f.self, on_result, &f.tally);
-        run_until(&f, 1000);
-        end(&f);
+        run_until(1000);
 }
 
 /* A recycled number: the identity does not match, nobody is looked at and nobody is signalled. */
 static void test_wrong_identity(void **state) {
-        struct fixture f;
-
-        begin(&f, program);
+        begin(program);
         pidref_done(&f.self.leader);
         f.self.leader.id++;
         f.self.leader.start++;
         f.port.os_release(f.port.impl, &f.self, on_result, &f.tally);
         helper_kill_tree(f.helper, &f.self, SIGKILL, on_done, &f.tally);
-        run_until(&f, 2);
+        run_until(2);
         assert_int_equal(f.tally.errors[0], -ESRCH);
         assert_int_equal(f.tally.errors[1], -ESRCH);
-        end(&f);
 }
 
 static void test_kill(void **state) {
         struct machine m = { .leader = PIDREF_EMPTY };
-        struct fixture f;
-        pid_t child;
         int status;
 
-        begin(&f, program);
-        child = fork();
-        if (child == 0) {
-                if (fork() >= 0)
+        begin(program);
+        f.child = fork();
+        if (f.child == 0) {
+                if (fork() >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) >= 0)
                         for (;;)
                                 pause();
                 _exit(1);
         }
-        assert_int_equal(pidref_open(child, &m.leader), 0);
+        assert_int_equal(pidref_open(f.child, &m.leader), 0);
         helper_kill_tree(f.helper, &f.self, SIGKILL, on_done, &f.tally); /* an ancestor of the helper */
         helper_kill_tree(f.helper, &f.host, SIGKILL, on_done, &f.tally);
         helper_kill_tree(f.helper, &m, SIGKILL, on_done, &f.tally);
-        run_until(&f, 3);
-        assert_int_equal(waitpid(child, &status, 0), child);
+        run_until(3);
+        assert_int_equal(waitpid(f.child, &status, 0), f.child);
+        f.child = 0;
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         assert_int_equal(f.tally.errors[0], -EPERM); /* the host's comes at once */
         assert_int_equal(f.tally.errors[1], -EPERM);
         assert_int_equal(f.tally.errors[2], 0);
         pidref_done(&m.leader);
-        end(&f);
 }
 
 /* Programs that are no helper: every question is answered, none twice. */
@@ -154,35 +167,35 @@ static void test_bad_programs(void **state) {
         static const char *const paths[] = { "/nonexistent/muster-helper", "/bin/true", "/bin/cat", "/" };
 
         for (size_t i = 0; i < ELEMENTS(paths); i++) {
-                struct fixture f;
-
-                begin(&f, paths[i]);
+                begin(paths[i]);
                 for (int n = 0; n < 100; n++)
                         f.port.addresses(f.port.impl, &f.host, on_result, &f.tally);
-                run_until(&f, 100);
+                run_until(100);
                 for (int n = 0; n < 100; n++)
                         assert_int_equal(f.tally.errors[n], -EIO);
-                end(&f);
+                end(NULL);
         }
 }
 
 static void test_free_answers(void **state) {
-        struct fixture f;
-
-        begin(&f, program);
+        begin(program);
         for (int n = 0; n < 200; n++)
                 f.port.addresses(f.port.impl, &f.host, on_result, &f.tally);
-        end(&f);
+        helper_free(STEAL(f.helper));
         assert_int_equal(f.tally.n, 200);
         assert_int_equal(f.tally.errors[199], -ECANCELED);
 }
 
 int main(int argc, char **argv) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_host),         cmocka_unit_test(test_shared_network),
-                cmocka_unit_test(test_many),         cmocka_unit_test(test_wrong_identity),
-                cmocka_unit_test(test_kill),         cmocka_unit_test(test_bad_programs),
-                cmocka_unit_test(test_free_answers),
+                cmocka_unit_test_teardown(test_host, end),
+                cmocka_unit_test_teardown(test_shared_network, end),
+                cmocka_unit_test_teardown(test_both, end),
+                cmocka_unit_test_teardown(test_many, end),
+                cmocka_unit_test_teardown(test_wrong_identity, end),
+                cmocka_unit_test_teardown(test_kill, end),
+                cmocka_unit_test_teardown(test_bad_programs, end),
+                cmocka_unit_test_teardown(test_free_answers, end),
         };
 
         if (argc != 2)
