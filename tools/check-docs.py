@@ -14,6 +14,7 @@ import re
 import sys
 
 FATE = {"RESOURCE": "applied", "IO_LIMIT": "applied", "SCOPE_SLICE": "applied", "SCOPE_CPUS": "applied",
+        "SCOPE_KILL_SIGNAL": "applied",
         "SCOPE_DESCRIPTION": "accepted", "ACCEPTED": "accepted", "SCOPE_ACCEPTED": "accepted",
         "SCOPE_NOT_ENFORCED": "not enforced"}
 ARCHITECTURE_MAX = 299

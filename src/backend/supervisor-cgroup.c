@@ -226,7 +226,7 @@ static int supervisor_stop(void *impl, const struct machine *m) {
 
         if (!stopping_is_for_supervisor(s->process, m) ||
             s->process->signal(s->process->impl, &m->supervisor, SIGTERM) < 0)
-                supervisor_kill_all(s, m, SIGTERM, on_tree_killed, NULL);
+                supervisor_kill_all(s, m, m->kill_signal ? m->kill_signal : SIGTERM, on_tree_killed, NULL);
         return r;
 }
 

@@ -73,6 +73,7 @@ int state_encode(const struct machine *m, const struct id128 *boot_id, struct bu
         put_text(out, "CGROUP", m->cgroup);
         if (m->scope_created)
                 put_text(out, "SCOPE_CREATED", "yes");
+        put_number(out, "KILL_SIGNAL", (uint64_t) m->kill_signal);
         put_text(out, "STATE", machine_state_to_string(m->state));
         put_number(out, "LEADER_START", m->leader.start);
         put_number(out, "SUPERVISOR_START", m->supervisor.start);
@@ -206,6 +207,15 @@ static int take_created(struct reader *s, const char *value) {
         return parse_bool(value, &s->m->scope_created) < 0 ? bad(s, "SCOPE_CREATED", "is neither yes nor no") : 0;
 }
 
+static int take_kill_signal(struct reader *s, const char *value) {
+        uint32_t sig;
+
+        if (parse_u32(value, &sig) < 0 || sig < 1 || sig > 64)
+                return bad(s, "KILL_SIGNAL", "is no signal from 1 to 64");
+        s->m->kill_signal = (int) sig;
+        return 0;
+}
+
 /* One function for each key; what is left out here is ignored. */
 enum key {
         KEY_NAME,
@@ -229,6 +239,7 @@ enum key {
         KEY_SUBGROUP,
         KEY_CGROUP,
         KEY_SCOPE_CREATED,
+        KEY_KILL_SIGNAL,
         KEY_STATE,
         KEY_LEADER_START,
         KEY_SUPERVISOR_START,
@@ -258,6 +269,7 @@ static const char *const key_table[_KEY_MAX] = {
         [KEY_SUBGROUP] = "SUBGROUP",
         [KEY_CGROUP] = "CGROUP",
         [KEY_SCOPE_CREATED] = "SCOPE_CREATED",
+        [KEY_KILL_SIGNAL] = "KILL_SIGNAL",
         [KEY_STATE] = "STATE",
         [KEY_LEADER_START] = "LEADER_START",
         [KEY_SUPERVISOR_START] = "SUPERVISOR_START",
@@ -339,6 +351,8 @@ static int take_key(void *userdata, const char *name, const char *value) {
                 return take_path(s, name, value, &m->ssh_private_key_path);
         case KEY_CONTROL_ADDRESS:
                 return take_path(s, name, value, &m->control_address);
+        case KEY_KILL_SIGNAL:
+                return take_kill_signal(s, value);
         case KEY_BOOT_ID:
                 return take_id(s, name, value, &s->boot_id);
         case KEY_LEADER ... KEY_SUPERVISOR_ID:

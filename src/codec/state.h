@@ -12,7 +12,7 @@
 #define STATE_FILE_MAX 131072 /* bytes; a larger file is refused unread. Holds every text at its longest, quoted */
 
 /* Appends the whole file. Stock keys first, in stock order and quoting, then our own: SUBGROUP, CGROUP, SCOPE_CREATED,
- * STATE, LEADER_START, SUPERVISOR_START, BOOT_ID. -ENOMEM. */
+ * KILL_SIGNAL, STATE, LEADER_START, SUPERVISOR_START, BOOT_ID. -ENOMEM. */
 int state_encode(const struct machine *m, const struct id128 *boot_id, struct buf *out);
 
 /* text: size bytes, no NUL needed; hostile. name: the file's name, which NAME= must equal. *ret_boot_id is all zero when

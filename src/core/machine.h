@@ -45,6 +45,7 @@ struct machine {
         char *unit;     /* unit name derived from the cgroup, NULL: none */
         char *subgroup; /* path below the unit, no outer slashes; NULL: the whole unit */
         char *cgroup;   /* path of the machine's cgroup in the tracking hierarchy, as in /proc/PID/cgroup; NULL: none */
+        int kill_signal;    /* what asks its processes to end when it is terminated; 0: SIGTERM */
         bool scope_created; /* the cgroup was made by us and goes with the machine */
 
         void *entry; /* private to core/registry.c: where it stands there */

@@ -44,6 +44,7 @@ struct scope_properties {
         char *description; /* NULL: default */
         uint8_t *cpus;     /* bitmask, little endian, n_cpus bytes; NULL: unset */
         size_t n_cpus;
+        int kill_signal;   /* what asks the processes to end; 0: SIGTERM */
         bool not_enforced; /* DeviceAllow or DevicePolicy was among them */
 
         /* The list as the client sent it, for a service manager that knows properties which we do not; only the door and
@@ -64,6 +65,7 @@ enum scope_property_kind {
         SCOPE_SLICE,
         SCOPE_DESCRIPTION,
         SCOPE_CPUS,         /* AllowedCPUs */
+        SCOPE_KILL_SIGNAL,  /* KillSignal */
         SCOPE_ACCEPTED,     /* without meaning on a host without systemd */
         SCOPE_NOT_ENFORCED, /* devices: logged, not enforced yet */
 };

@@ -120,6 +120,20 @@ static int read_cpus(sd_bus_message *m, const struct scope_property *p, struct s
         return 0;
 }
 
+static int read_kill_signal(sd_bus_message *m, const struct scope_property *p, struct scope_properties *ret,
+                            sd_bus_error *error) {
+        int32_t sig;
+        int r;
+
+        r = sd_bus_message_read_basic(m, 'i', &sig);
+        if (r < 0)
+                return r;
+        if (sig < 1 || sig > 64)
+                return refuse(error, p->name, "must be a signal from 1 to 64");
+        ret->kill_signal = sig;
+        return 0;
+}
+
 static int read_value(sd_bus_message *m, const struct scope_property *p, const char *contents,
                       struct scope_properties *ret, sd_bus_error *error) {
         switch (p->kind) {
@@ -132,6 +146,8 @@ static int read_value(sd_bus_message *m, const struct scope_property *p, const c
                 return read_text(m, p, ret, error);
         case SCOPE_CPUS:
                 return read_cpus(m, p, ret, error);
+        case SCOPE_KILL_SIGNAL:
+                return read_kill_signal(m, p, ret, error);
         case SCOPE_NOT_ENFORCED:
                 ret->not_enforced = true;
                 return sd_bus_message_skip(m, contents);

@@ -186,6 +186,7 @@ static int place(struct request *q, struct fault *f) {
         m->subgroup = p.subgroup;
         m->cgroup = p.cgroup;
         m->scope_created = reg->create && p.cgroup;
+        m->kill_signal = reg->create ? reg->scope.kill_signal : 0;
         return 0;
 }
 

@@ -36,6 +36,7 @@ static void check(const struct machine *m) {
         check_process(&m->supervisor);
         require(!m->unit || unit_name_is_valid(m->unit));
         require(!m->subgroup || (m->unit && m->subgroup[0] && m->subgroup[0] != '/'));
+        require(m->kill_signal >= 0 && m->kill_signal <= 64);
         require(!m->scope_created || (m->unit && m->cgroup));
         check_text(m->service);
         check_text(m->ssh_address);

@@ -275,6 +275,20 @@ def test_create(musterd, processes, mode):
     world.wait_until(lambda: not world.scope_directories(), "its cgroups to go")
 
 
+def test_create_with_a_signal_to_end(musterd, processes, mode):
+    """Where no supervisor is there to be asked; a shell that will not hear of SIGTERM."""
+    if mode == "none":
+        pytest.skip("without a control group there is no scope to have properties")
+    leader = processes.sleeper(command=("sh", "-c", "trap '' TERM; while :; do :; sleep 0.1; done"))
+    world.wait_until(lambda: int(re.search(r"SigIgn:\s*(\w+)", pathlib.Path(f"/proc/{leader}/status").read_text())[1], 16)
+                     & 1 << signal.SIGTERM - 1, "the trap")
+    manager("CreateMachine", "sayssusa(sv)", "stubborn", 0, "", "container", leader, "", 1, "KillSignal", "i", 37)
+    begun = time.monotonic()
+    manager("TerminateMachine", "s", "stubborn")
+    world.wait_until(lambda: names() == [], "the machine to go")
+    assert time.monotonic() - begun < 5, "it took the time to stop"
+
+
 def test_create_refuses_unknown_properties_by_name(musterd, processes):
     leader = processes.sleeper()
     create = lambda *p: manager("CreateMachine", "sayssusa(sv)", "c", 0, "", "container", leader, "", *p,  # noqa: E731

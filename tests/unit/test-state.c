@@ -51,6 +51,7 @@ static struct machine *full_machine(void) {
         set(&m->subgroup, "payload/a b");
         set(&m->cgroup, "/machine.slice/machine-cre\\x2d1.x.scope/payload/a b");
         m->scope_created = true;
+        m->kill_signal = 37;
         return m;
 }
 
@@ -87,6 +88,7 @@ static void test_write_full(void **state) {
                            "SUBGROUP=\"payload/a b\"\n"
                            "CGROUP=\"/machine.slice/machine-cre\\\\x2d1.x.scope/payload/a b\"\n"
                            "SCOPE_CREATED=yes\n"
+                           "KILL_SIGNAL=37\n"
                            "STATE=closing\n"
                            "LEADER_START=883211\n"
                            "SUPERVISOR_START=883200\n"
@@ -298,6 +300,9 @@ static const struct {
         { "a", LEAST "SUBGROUP=y\n", "SUBGROUP" },
         { "a", LEAST "CGROUP=y\n", "CGROUP" },
         { "a", LEAST "CGROUP=/../y\n", "CGROUP" },
+        { "a", LEAST "KILL_SIGNAL=0\n", "KILL_SIGNAL" },
+        { "a", LEAST "KILL_SIGNAL=65\n", "KILL_SIGNAL" },
+        { "a", LEAST "KILL_SIGNAL=-1\n", "KILL_SIGNAL" },
         { "a", LEAST "SCOPE_CREATED=maybe\n", "SCOPE_CREATED" },
         { "a", LEAST "SCOPE_CREATED=yes\n", "SCOPE_CREATED" },
         { "a", LEAST "SCOPE_CREATED=yes\nSCOPE=x.scope\n", "SCOPE_CREATED" },
