@@ -32,6 +32,8 @@ void dbus_call_free(struct dbus_call *call) {
                 call->d->calls = call->next;
         if (call->next)
                 call->next->previous = call->previous;
+        if (call->resolving)
+                call->d->n_resolving--;
         sd_bus_slot_unref(call->slot);
         if (call->request && call->request->adapter)
                 request_cancel(call->request);

@@ -107,6 +107,8 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
         int r = -EACCES;
 
         call->slot = sd_bus_slot_unref(call->slot);
+        call->resolving = false;
+        call->d->n_resolving--;
         if (!sd_bus_message_is_method_error(reply, NULL))
                 r = read_credentials(reply, &c->last);
         if (r < 0) {
@@ -119,18 +121,33 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
         return 1;
 }
 
+bool dbus_is_resolving(const struct dbus *d, const char *sender) {
+        if (d->n_resolving > 0)
+                for (const struct dbus_call *call = d->calls; call; call = call->next)
+                        if (call->resolving && streq_ptr(sd_bus_message_get_sender(call->message), sender))
+                                return true;
+        return false;
+}
+
+/* The bus answers in the order of our questions: who is asked about behind an earlier call of his is not served before it. */
 int dbus_call_resolve(struct dbus_call *call) {
         const char *sender = sd_bus_message_get_sender(call->message);
+        int r;
 
         if (!sender)
                 return -EPERM; /* a bus always says */
-        if (lookup(call->d->callers, sender)) {
+        if (call->d->in_turn || (!dbus_is_resolving(call->d, sender) && lookup(call->d->callers, sender))) {
                 go_on(call);
                 return 0;
         }
-        return sd_bus_call_method_async(call->d->bus, &call->slot, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                        "org.freedesktop.DBus", "GetConnectionCredentials", on_credentials, call, "s",
-                                        sender);
+        r = sd_bus_call_method_async(call->d->bus, &call->slot, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                     "org.freedesktop.DBus", "GetConnectionCredentials", on_credentials, call, "s",
+                                     sender);
+        if (r < 0)
+                return r;
+        call->resolving = true;
+        call->d->n_resolving++;
+        return r;
 }
 
 /* The number came from the bus some time ago, but the process was connected when it sent the call that we are at. */

@@ -42,10 +42,12 @@ struct dbus {
         struct callers *callers;
         struct systemd1 *systemd1; /* the scope manager's door; NULL: there is none */
         struct dbus_call *calls;   /* waiting for an answer */
+        size_t n_resolving;        /* of these: for the bus to tell who calls */
         char **unannounced;        /* machines that went away before we had our name */
         void (*settled)(void *userdata);
         void *userdata;
         struct found found;
+        bool in_turn; /* a call that has waited is being served: callers->last is who calls */
         bool ready;   /* the name is ours */
         bool lost;    /* the connection has ended, and is about to be taken down */
         bool refused; /* that no bus serves us was logged */
@@ -59,6 +61,7 @@ struct dbus_call {
         int (*resolved)(struct dbus_call *call); /* who calls is known: go on. < 0: fault is set */
         int (*reply)(struct dbus_call *call);    /* success: send the answer; NULL: an empty one */
         struct fault fault;
+        bool resolving;    /* the bus is being asked who calls */
         uint32_t number;   /* the handler's own */
         sd_bus_slot *slot; /* credentials query, then the watch over the peer */
         struct dbus_call *previous, *next;
@@ -78,6 +81,8 @@ int dbus_submit(struct dbus *d, sd_bus_message *m, struct request *q, int (*repl
 int callers_new(struct callers **ret);
 void callers_free(struct callers *c);
 int dbus_call_resolve(struct dbus_call *call);
+/* Is the bus being asked about this sender? */
+bool dbus_is_resolving(const struct dbus *d, const char *sender);
 /* After resolve. With `process`, its identity is known (it may be gone: then process.pid is 0). */
 int dbus_call_caller(struct dbus_call *call, bool process, struct caller *ret);
 pid_t dbus_call_pid(struct dbus_call *call);
@@ -124,7 +129,13 @@ struct scope_hook {
 int dbus_read_scope_with(sd_bus_message *m, const struct scope_hook *hook, struct scope_properties *ret,
                          sd_bus_error *error);
 
-/* dbus-self.c: .../machine/self, which needs to know who calls before there is an object. */
+/* dbus-order.c: calls that come while the bus is being asked about their sender wait behind its earlier ones. */
+int dbus_order_filter(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* dbus-self.c. Gives the call to its method in the vtable, and frees it. Returns 0. */
+int dbus_call_method(struct dbus_call *call, const sd_bus_vtable *vtable, void *userdata);
+
+/* .../machine/self, which needs to know who calls before there is an object. */
 int dbus_self_filter(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* dbus-log-control.c */

@@ -80,15 +80,15 @@ static int answer_property(struct dbus_call *call) {
 
 /* ---- the machine's methods ---- */
 
-static const sd_bus_vtable *find_method(const char *name) {
-        for (const sd_bus_vtable *v = machine_vtable; v->type != _SD_BUS_VTABLE_END; v++)
+static const sd_bus_vtable *find_method(const sd_bus_vtable *vtable, const char *name) {
+        for (const sd_bus_vtable *v = vtable; v->type != _SD_BUS_VTABLE_END; v++)
                 if (v->type == _SD_BUS_VTABLE_METHOD && streq(v->x.method.member, name))
                         return v;
         return NULL;
 }
 
-static int call_method(struct dbus_call *call) {
-        const sd_bus_vtable *v = find_method(strempty(sd_bus_message_get_member(call->message)));
+int dbus_call_method(struct dbus_call *call, const sd_bus_vtable *vtable, void *userdata) {
+        const sd_bus_vtable *v = find_method(vtable, strempty(sd_bus_message_get_member(call->message)));
         sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
@@ -100,7 +100,7 @@ static int call_method(struct dbus_call *call) {
                 dbus_call_free(call);
                 return 0;
         }
-        r = v->x.method.handler(call->message, &call->d->found, &error);
+        r = v->x.method.handler(call->message, userdata, &error);
         if (r < 0 || sd_bus_error_is_set(&error))
                 sd_bus_reply_method_errno(call->message, r, &error);
         sd_bus_error_free(&error);
@@ -121,7 +121,7 @@ static int caller_known(struct dbus_call *call) {
                 return 0;
         }
         if (!streq(interface, PROPERTIES_INTERFACE))
-                return call_method(call);
+                return dbus_call_method(call, machine_vtable, &call->d->found);
         r = answer_property(call);
         if (r < 0)
                 return fault_set_errno(&call->fault, r, "The call cannot be answered.");

@@ -177,6 +177,8 @@ static int export_objects(struct dbus *d) {
 
         r = sd_bus_add_filter(bus, NULL, dbus_self_filter, d);
         if (r >= 0)
+                r = sd_bus_add_filter(bus, NULL, dbus_order_filter, d);
+        if (r >= 0)
                 r = sd_bus_add_filter(bus, NULL, dbus_log_control_filter, d);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(bus, NULL, MANAGER_PATH, MANAGER_INTERFACE, manager_vtable, d);

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+import rawbus
 import world
 from world import busctl, manager
 
@@ -287,6 +288,19 @@ def test_create_with_a_signal_to_end(musterd, processes, mode):
     manager("TerminateMachine", "s", "stubborn")
     world.wait_until(lambda: names() == [], "the machine to go")
     assert time.monotonic() - begun < 5, "it took the time to stop"
+
+
+def test_answers_come_in_the_order_of_calls(musterd, processes):
+    """Of a client that waits for nothing: the bus must be asked who it is before anything is registered."""
+    for n in range(10):
+        leader = processes.sleeper()
+        with rawbus.RawBus() as bus:
+            made = bus.send("RegisterMachine", "sayssus", f"piped-{n}", b"", "test", "container", leader, "")
+            found = bus.send("GetMachine", "s", f"piped-{n}")
+            gone = bus.send("UnregisterMachine", "s", f"piped-{n}")
+            missed = bus.send("GetMachine", "s", f"piped-{n}")
+            assert [bus.answer(serial) for serial in (made, found, gone)] == [None, None, None]
+            assert bus.answer(missed) == "org.freedesktop.machine1.NoSuchMachine"
 
 
 def test_create_refuses_unknown_properties_by_name(musterd, processes):
