@@ -225,7 +225,7 @@ static size_t count_text(const char *text, const char *what) {
 /* A short line, then one that has no room left behind it: the kernel gives them in two reads, the first of them short. All
  * lines must arrive. */
 static void test_long_lines(void **state) {
-        char path[4000] = "/tmp/test-long-XXXXXX", command[64];
+        char path[4000] = "/tmp/test-long-XXXXXX", command[4096];
         size_t size = (size_t) sysconf(_SC_PAGESIZE), deep;
         AUTO_FREE char *text = NULL;
         void *maps[8];
