@@ -218,7 +218,8 @@ static int open_upper(struct execution *x, const struct step *s) {
 }
 
 static int upper_layer(struct execution *x, const struct step *s, int context, int *ret_top) {
-        if (!(s->flags & STEP_THROW_AWAY) && !s->options && s->tree != TREE_ROOT)
+        if (!(s->flags & STEP_THROW_AWAY) && !s->options &&
+            (s->tree != TREE_ROOT || s->type)) /* with a type: --overlay=...:/ */
                 return upper_of_user(x, s, context);
         *ret_top = open_upper(x, s);
         if (*ret_top < 0)

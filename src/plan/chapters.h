@@ -9,6 +9,7 @@
 
 struct plan;
 struct spec;
+struct spec_mount;
 struct facts;
 
 /* What the chapters share: the question, and the plan that grows. */
@@ -43,6 +44,7 @@ void plan_cgroup(struct chapter *c);
 /* plan-mounts.c: --bind and friends: their sources, then their targets. */
 int plan_mount_sources(struct chapter *c, struct diag *diag);
 void plan_mount_targets(struct chapter *c);
+void plan_overlay_source(struct chapter *c, const struct spec_mount *m, int tree);
 /* plan-files.c: resolv.conf, localtime, the journal's directory, credentials. */
 void plan_files(struct chapter *c);
 /* plan-payload.c: console, limits, identity, filter, program. */

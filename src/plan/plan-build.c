@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "plan/chapters.h"
 #include "plan/facts.h"
+#include "plan/plan-check.h"
 #include "plan/plan.h"
 #include "spec/spec.h"
 
@@ -45,6 +46,20 @@ static bool maps_owners(const struct spec *s, const struct facts *f) {
         return mode == OWNERSHIP_MAP;
 }
 
+/* The former root is put in its place before the file systems of the container interface, which would cover it there. */
+static int check_former_root(const struct spec *s, struct diag *diag) {
+        static const char *const taken[] = { "/proc/", "/sys/", "/dev/", "/run/", "/tmp/" };
+        const char *place = s->pivot_root_old;
+        bool covered = place && s->volatile_mode == VOLATILE_STATE && startswith(place, "/var/");
+
+        for (size_t i = 0; place && i < ELEMENTS(taken); i++)
+                covered |= startswith(place, taken[i]) != NULL;
+        return covered ? diag_set(diag, -EINVAL, "--pivot-root",
+                                  "%.80s: a file system of the container's own would hide it: name a place elsewhere",
+                                  place)
+                       : 0;
+}
+
 static void id_map(struct chapter *c) {
         struct step *s;
 
@@ -76,6 +91,9 @@ static void sort_by_phase(struct plan *p) {
 static int chapters(struct chapter *c, struct diag *diag) {
         int r;
 
+        r = check_former_root(c->spec, diag);
+        if (r < 0)
+                return r;
         id_map(c);
         plan_root_trees(c);
         r = plan_mount_sources(c, diag);
@@ -120,6 +138,8 @@ int plan_build(const struct spec *spec, const struct facts *facts, void (*warn)(
                 r = plan.error;
         if (r >= 0 && plan.n_trees > TREE_MAX)
                 r = diag_set(diag, -E2BIG, NULL, "more mounts than can be made: at most %d", TREE_MAX);
+        if (r >= 0)
+                r = plan_check(&plan, diag);
         if (r < 0) {
                 plan_done(&plan);
                 return r;

@@ -9,6 +9,8 @@
 #include "plan/plan.h"
 #include "spec/spec.h"
 
+#define CREDENTIALS "/run/host/credentials"
+
 static const char *const option_names[_SPEC_MOUNT_MAX][2] = {
         [SPEC_MOUNT_BIND] = { "--bind", "--bind-ro" },
         [SPEC_MOUNT_TMPFS] = { "--tmpfs", "--tmpfs" },
@@ -65,7 +67,7 @@ static void bind_source(struct chapter *c, const struct spec_mount *m, int tree)
         s->target = plan_string(c->plan, m->destination);
 }
 
-static void overlay_source(struct chapter *c, const struct spec_mount *m, int tree) {
+void plan_overlay_source(struct chapter *c, const struct spec_mount *m, int tree) {
         struct step *s = plan_add(c->plan, PHASE_HOST, STEP_TREE_OVERLAY, why(m));
 
         s->tree = tree;
@@ -93,6 +95,9 @@ static void overlay_source(struct chapter *c, const struct spec_mount *m, int tr
 }
 
 static int check(const struct chapter *c, const struct spec_mount *m, struct diag *diag) {
+        if (c->spec->n_credentials > 0 && startswith(m->destination, CREDENTIALS "/"))
+                return diag_set(diag, -EINVAL, why(m),
+                                "%.80s: the container's credentials are there: name another place", m->destination);
         if (m->idmap != IDMAP_NONE && !c->users)
                 return diag_set(diag, -EINVAL, why(m), "%s: an id mapping needs --private-users", m->destination);
         if (m->idmap != IDMAP_NONE && m->source.in_root)
@@ -122,7 +127,7 @@ int plan_mount_sources(struct chapter *c, struct diag *diag) {
                 if (v[i]->type == SPEC_MOUNT_BIND && !v[i]->source.in_root)
                         bind_source(c, v[i], tree);
                 else if (v[i]->type == SPEC_MOUNT_OVERLAY)
-                        overlay_source(c, v[i], tree);
+                        plan_overlay_source(c, v[i], tree);
         }
         return 0;
 }
@@ -160,6 +165,7 @@ static void target(struct chapter *c, const struct spec_mount *m, int tree) {
                 s->flags |= STEP_MASK;
         }
         s->target = plan_string(c->plan, m->destination);
+        s->flags |= STEP_COVERS;
 }
 
 void plan_mount_targets(struct chapter *c) {

@@ -75,8 +75,7 @@ static void what(const struct step *s, struct buf *out) {
         }
         if (s->target) {
                 if (s->source && !source_is_content(s))
-                        buf_append_str(out,
-                                       s->node.type == NODE_SYMLINK && s->kind == STEP_TREE_NODE ? " <- " : " -> ");
+                        buf_append_str(out, s->node.type == NODE_SYMLINK ? " <- " : " -> ");
                 shown(s->target, out);
         }
         if (s->kind == STEP_TREE_NODE || s->kind == STEP_TREE_SOCKET)

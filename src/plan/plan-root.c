@@ -73,8 +73,16 @@ static void directory(struct chapter *c) {
                 s->attributes = ATTR_NO_DEV | ATTR_STRICT_ATIME;
                 return;
         }
+        if (custom && custom->type == SPEC_MOUNT_OVERLAY) {
+                plan_overlay_source(c, custom, TREE_ROOT);
+                return;
+        }
         if (custom) {
-                s = open_tree(c, TREE_ROOT, custom->source.path, "--bind");
+                s = open_tree(c, TREE_ROOT, strempty(custom->source.path), "--bind");
+                if (!custom->source.path) {
+                        s->source = NULL;
+                        s->flags |= STEP_THROW_AWAY;
+                }
                 s->type = custom->source.in_root ? plan_string(c->plan, c->facts->root) : NULL;
                 s->attributes = custom->read_only ? ATTR_READ_ONLY : 0;
                 return;
