@@ -28,11 +28,12 @@ int child_make_parents(const char *path) {
 
 /* Something else under a name that is not taken yet, then renamed over what was there. */
 static int temporary_name(const char *target, char ret[static PATH_MAX]) {
-        const char *slash = strrchr(target, '/');
-        int n = snprintf(ret, PATH_MAX, "%.*s/.#%s.muster-spawn", (int) (slash - target), target, slash + 1);
+        static const char before[] = ".#", behind[] = ".muster-spawn";
+        const char *name = strrchr(target, '/') + 1;
 
-        if (n < 0 || n >= PATH_MAX)
+        if (strlen(target) + strlen(before) + strlen(behind) >= PATH_MAX)
                 return -ENAMETOOLONG;
+        stpcpy(stpcpy(stpcpy(mempcpy(ret, target, (size_t) (name - target)), before), name), behind);
         if (unlink(ret) < 0 && errno != ENOENT)
                 return -errno;
         return 0;
@@ -148,15 +149,12 @@ static int replace(const struct step *s) {
         return r;
 }
 
-int child_file_step(struct execution *x, const struct step *s) {
-        switch (s->kind) {
-        case STEP_NODE:
-                return node(x, s);
-        case STEP_REMOVE:
-                return remove_file(x, s);
-        case STEP_WRITE:
-                return s->flags & STEP_REPLACE ? replace(s) : overwrite(s);
-        default:
-                return -EOPNOTSUPP;
-        }
+static int write_file(struct execution *x, const struct step *s) {
+        return s->flags & STEP_REPLACE ? replace(s) : overwrite(s);
 }
+
+child_step_fn *const child_file_steps[_STEP_MAX] = {
+        [STEP_NODE] = node,
+        [STEP_REMOVE] = remove_file,
+        [STEP_WRITE] = write_file,
+};

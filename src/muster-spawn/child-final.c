@@ -200,20 +200,16 @@ static int execute(struct execution *x, const struct step *s) {
         return first_error ? first_error : -ENOENT;
 }
 
-int child_final_step(struct execution *x, const struct step *s) {
-        static int (*const run[_STEP_MAX])(struct execution * x, const struct step *s) = {
-                [STEP_RLIMITS] = limits,
-                [STEP_OOM_SCORE] = oom_score,
-                [STEP_CPU_AFFINITY] = cpu_affinity,
-                [STEP_PERSONALITY] = execution_domain,
-                [STEP_HOME] = home,
-                [STEP_IDENTITY] = identity,
-                [STEP_NO_NEW_PRIVILEGES] = no_new_privileges,
-                [STEP_CHDIR] = change_directory,
-                [STEP_STUB_INIT] = stub,
-                [STEP_FILTER] = filter,
-                [STEP_EXEC] = execute,
-        };
-
-        return run[s->kind] ? run[s->kind](x, s) : -EOPNOTSUPP;
-}
+child_step_fn *const child_final_steps[_STEP_MAX] = {
+        [STEP_RLIMITS] = limits,
+        [STEP_OOM_SCORE] = oom_score,
+        [STEP_CPU_AFFINITY] = cpu_affinity,
+        [STEP_PERSONALITY] = execution_domain,
+        [STEP_HOME] = home,
+        [STEP_IDENTITY] = identity,
+        [STEP_NO_NEW_PRIVILEGES] = no_new_privileges,
+        [STEP_CHDIR] = change_directory,
+        [STEP_STUB_INIT] = stub,
+        [STEP_FILTER] = filter,
+        [STEP_EXEC] = execute,
+};

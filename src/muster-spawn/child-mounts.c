@@ -228,13 +228,9 @@ static int slave(struct execution *x, const struct step *s) {
         return mount(NULL, s->target, NULL, MS_SLAVE, NULL) < 0 ? -errno : 0;
 }
 
-int child_mount_step(struct execution *x, const struct step *s) {
-        static int (*const run[_STEP_MAX])(struct execution * x, const struct step *s) = {
-                [STEP_PRIVATE] = private, [STEP_ENTER_ROOT] = enter_root, [STEP_DETACH_OLD_ROOT] = detach_old_root,
-                [STEP_MOUNT] = mount_new, [STEP_ATTACH] = attach,         [STEP_BIND] = bind,
-                [STEP_REMOUNT] = remount, [STEP_UNMOUNT] = unmount,       [STEP_SHARED] = shared,
-                [STEP_SLAVE] = slave,
-        };
-
-        return run[s->kind] ? run[s->kind](x, s) : -EOPNOTSUPP;
-}
+child_step_fn *const child_mount_steps[_STEP_MAX] = {
+        [STEP_PRIVATE] = private, [STEP_ENTER_ROOT] = enter_root, [STEP_DETACH_OLD_ROOT] = detach_old_root,
+        [STEP_MOUNT] = mount_new, [STEP_ATTACH] = attach,         [STEP_BIND] = bind,
+        [STEP_REMOUNT] = remount, [STEP_UNMOUNT] = unmount,       [STEP_SHARED] = shared,
+        [STEP_SLAVE] = slave,
+};

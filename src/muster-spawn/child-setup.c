@@ -93,15 +93,11 @@ static int console(struct execution *x, const struct step *s) {
         return 0;
 }
 
-int child_setup_step(struct execution *x, const struct step *s) {
-        static int (*const run[_STEP_MAX])(struct execution * x, const struct step *s) = {
-                [STEP_BECOME_ROOT] = become_root,
-                [STEP_JOIN_NETWORK] = join_network,
-                [STEP_CGROUP_NAMESPACE] = cgroup_namespace,
-                [STEP_HOSTNAME] = hostname,
-                [STEP_LOOPBACK] = loopback,
-                [STEP_CONSOLE] = console,
-        };
-
-        return run[s->kind] ? run[s->kind](x, s) : -EOPNOTSUPP;
-}
+child_step_fn *const child_setup_steps[_STEP_MAX] = {
+        [STEP_BECOME_ROOT] = become_root,
+        [STEP_JOIN_NETWORK] = join_network,
+        [STEP_CGROUP_NAMESPACE] = cgroup_namespace,
+        [STEP_HOSTNAME] = hostname,
+        [STEP_LOOPBACK] = loopback,
+        [STEP_CONSOLE] = console,
+};

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "muster-spawn/channel.h"
 #include "muster-spawn/payload-cgroup.h"
 
@@ -44,22 +45,20 @@ static void last_meeting(struct execution *x, uint32_t step) {
         await(x, CHANNEL_GO, step);
 }
 
+child_step_fn *child_step_of(enum step_kind kind) {
+        static child_step_fn *const *const tables[] = { child_mount_steps, child_file_steps, child_setup_steps,
+                                                        child_final_steps };
+
+        for (size_t i = 0; i < ELEMENTS(tables); i++)
+                if (tables[i][kind])
+                        return tables[i][kind];
+        return NULL;
+}
+
 static int run(struct execution *x, const struct step *s) {
-        switch (s->kind) {
-        case STEP_NODE:
-        case STEP_REMOVE:
-        case STEP_WRITE:
-                return child_file_step(x, s);
-        case STEP_BECOME_ROOT:
-        case STEP_JOIN_NETWORK:
-        case STEP_CGROUP_NAMESPACE:
-        case STEP_HOSTNAME:
-        case STEP_LOOPBACK:
-        case STEP_CONSOLE:
-                return child_setup_step(x, s);
-        default:
-                return s->phase == PHASE_FINAL ? child_final_step(x, s) : child_mount_step(x, s);
-        }
+        child_step_fn *step = child_step_of(s->kind);
+
+        return step ? step(x, s) : -EOPNOTSUPP;
 }
 
 _Noreturn void child_run(struct execution *x) {

@@ -5,11 +5,17 @@
 
 #include "muster-spawn/execute.h"
 
-/* One step; negative errno. */
-int child_mount_step(struct execution *x, const struct step *s);
-int child_file_step(struct execution *x, const struct step *s);
-int child_setup_step(struct execution *x, const struct step *s);
-int child_final_step(struct execution *x, const struct step *s);
+/* Carries out one step; negative errno. */
+typedef int child_step_fn(struct execution *x, const struct step *s);
+
+/* Each file has a row for the kinds that are its own. */
+extern child_step_fn *const child_mount_steps[_STEP_MAX];
+extern child_step_fn *const child_file_steps[_STEP_MAX];
+extern child_step_fn *const child_setup_steps[_STEP_MAX];
+extern child_step_fn *const child_final_steps[_STEP_MAX];
+
+/* Who carries out steps of that kind; NULL: nobody in the child. */
+child_step_fn *child_step_of(enum step_kind kind);
 
 /* Makes the directories above path (mode 0755), as far as there are none. path is changed and put back. */
 int child_make_parents(const char *path);

@@ -48,6 +48,8 @@ int execute_ids(struct execution *x);
 int execute_go(struct execution *x);
 
 /* trees.c: one step of PHASE_HOST or PHASE_IDS. Negative errno, not logged. */
+typedef int tree_step_fn(struct execution *x, const struct step *s);
+extern tree_step_fn *const tree_steps[_STEP_MAX];
 int tree_step(struct execution *x, const struct step *s);
 /* child.c: never returns. */
 _Noreturn void child_run(struct execution *x);

@@ -389,12 +389,12 @@ static int tree_idmap(struct execution *x, const struct step *s) {
         return mount_map_owners(x->trees[s->tree], ns, true);
 }
 
-int tree_step(struct execution *x, const struct step *s) {
-        static int (*const run[_STEP_MAX])(struct execution * x, const struct step *s) = {
-                [STEP_TREE_OPEN] = tree_open, [STEP_TREE_NEW] = tree_new,       [STEP_TREE_OVERLAY] = tree_overlay,
-                [STEP_TREE_NODE] = tree_node, [STEP_TREE_SOCKET] = tree_socket, [STEP_HOST_DIR] = host_dir,
-                [STEP_ID_MAP] = id_map,       [STEP_TREE_IDMAP] = tree_idmap,
-        };
+tree_step_fn *const tree_steps[_STEP_MAX] = {
+        [STEP_TREE_OPEN] = tree_open, [STEP_TREE_NEW] = tree_new,       [STEP_TREE_OVERLAY] = tree_overlay,
+        [STEP_TREE_NODE] = tree_node, [STEP_TREE_SOCKET] = tree_socket, [STEP_HOST_DIR] = host_dir,
+        [STEP_ID_MAP] = id_map,       [STEP_TREE_IDMAP] = tree_idmap,
+};
 
-        return run[s->kind] ? run[s->kind](x, s) : -EOPNOTSUPP;
+int tree_step(struct execution *x, const struct step *s) {
+        return tree_steps[s->kind] ? tree_steps[s->kind](x, s) : -EOPNOTSUPP;
 }

@@ -71,6 +71,10 @@ static const struct {
         [STEP_EXEC] = { PHASE_FINAL, ALWAYS | ONCE | UNPRIVILEGED },
 };
 
+enum phase step_kind_phase(enum step_kind kind) {
+        return kinds[kind].phase;
+}
+
 struct tree_state {
         bool made, may_be_missing, used;
 };

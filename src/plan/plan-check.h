@@ -3,9 +3,11 @@
 #pragma once
 
 #include "base/diag.h"
-
-struct plan;
+#include "plan/plan.h"
 
 /* 0, or -ENOTRECOVERABLE with a diag that names the step and the rule that it breaks: a mistake of ours, the plan must not be
  * carried out. -ENOMEM. */
 int plan_check(const struct plan *p, struct diag *diag);
+
+/* Where steps of that kind belong. */
+enum phase step_kind_phase(enum step_kind kind);
