@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "muster-spawn/channel.h"
 #include "muster-spawn/payload-cgroup.h"
-#include "muster-spawn/remove-tree.h"
+#include "sys/remove-tree.h"
 
 int execution_init(struct execution *x, const struct plan *plan) {
         x->plan = plan;
