@@ -3,13 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -17,6 +15,8 @@
 #include "base/str.h"
 #include "codec/passwd-text.h"
 #include "muster-spawn/gather.h"
+#include "muster-spawn/idmap-ns.h"
+#include "plan/ids.h"
 #include "sys/path.h"
 
 #define DATABASE_MAX (4U << 20)
@@ -145,18 +145,11 @@ static int volatile_links(int root, struct facts *f, struct diag *diag) {
         return 0;
 }
 
-static bool can_map_owners(int root) {
-        static const long types[] = { EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC,    0x58465342 /* xfs */,
-                                      TMPFS_MAGIC,      F2FS_SUPER_MAGIC,     EROFS_SUPER_MAGIC_V1,
-                                      SQUASHFS_MAGIC,   OVERLAYFS_SUPER_MAGIC };
-        struct statfs fs;
+/* The kernel knows best which file systems take a map: it is tried, on a mount that nobody sees. */
+static bool can_map_owners(const struct facts *f) {
+        AUTO_CLOSE int tree = idmap_clone(f->root, 0, f->uid_base, f->uid_count);
 
-        if (fstatfs(root, &fs) < 0)
-                return false;
-        for (size_t i = 0; i < ELEMENTS(types); i++)
-                if ((long) fs.f_type == types[i])
-                        return true;
-        return false;
+        return tree >= 0;
 }
 
 static void zone(int root, struct facts *f) {
@@ -264,7 +257,14 @@ int gather_tree(const struct spec *spec, struct facts *f, struct diag *diag) {
         root = pivot(spec, tree, diag);
         if (root < 0)
                 return root;
-        f->tree_id_mappable = spec->users_mode != USERS_NO && can_map_owners(root);
+        /* The layers of an overlay have been tried when it was made. */
+        if (spec->users_mode != USERS_NO && f->uid_base != 0 && !f->ephemeral_upper)
+                f->tree_id_mappable = can_map_owners(f);
+        if (spec->users_mode != USERS_NO) {
+                r = ids_ownership_check(spec, f, diag);
+                if (r < 0)
+                        return r;
+        }
         r = check_system(spec, f, root, diag);
         if (r >= 0)
                 r = machine_id(spec, root, f, diag);

@@ -15,6 +15,7 @@
 
 #include "base/auto.h"
 #include "sys/fileio.h"
+#include "sys/mountfd.h"
 #include "sys/path.h"
 
 struct owners {
@@ -65,21 +66,25 @@ static int shown_as(pid_t pid, enum spec_idmap kind, int root, const char *targe
         return 0;
 }
 
-static int write_map(pid_t pid, const char *which, unsigned on_disk, unsigned shown) {
+struct range {
+        uint32_t on_disk, shown, count;
+};
+
+static int write_map(pid_t pid, const char *which, const struct range *range) {
         char path[48], text[64];
 
         snprintf(path, sizeof(path), "/proc/%d/%s", pid, which);
-        snprintf(text, sizeof(text), "%u %u 1\n", on_disk, shown);
+        snprintf(text, sizeof(text), "%u %u %u\n", range->on_disk, range->shown, range->count);
         return write_attribute_text_at(AT_FDCWD, path, text);
 }
 
-static int namespace_of(pid_t pid, const struct stat *st, const struct owners *shown) {
+static int namespace_of(pid_t pid, const struct range *users, const struct range *groups) {
         char path[48];
         int fd, r;
 
-        r = write_map(pid, "uid_map", st->st_uid, shown->uid);
+        r = write_map(pid, "uid_map", users);
         if (r >= 0)
-                r = write_map(pid, "gid_map", st->st_gid, shown->gid);
+                r = write_map(pid, "gid_map", groups);
         if (r < 0)
                 return r;
         snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
@@ -87,11 +92,26 @@ static int namespace_of(pid_t pid, const struct stat *st, const struct owners *s
         return fd < 0 ? -errno : fd;
 }
 
-int idmap_namespace_for(pid_t pid, enum spec_idmap kind, int tree, int root, const char *target) {
+static int new_namespace(const struct range *users, const struct range *groups) {
         struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+        pid_t holder;
+        int r;
+
+        holder = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        if (holder < 0)
+                return -errno;
+        if (holder == 0)
+                for (;;)
+                        pause();
+        r = namespace_of(holder, users, groups);
+        kill(holder, SIGKILL);
+        waitpid(holder, NULL, 0);
+        return r;
+}
+
+int idmap_namespace_for(pid_t pid, enum spec_idmap kind, int tree, int root, const char *target) {
         struct owners shown = { 0 };
         struct stat st;
-        pid_t holder;
         int r;
 
         r = shown_as(pid, kind, root, target, &shown);
@@ -99,14 +119,24 @@ int idmap_namespace_for(pid_t pid, enum spec_idmap kind, int tree, int root, con
                 return r;
         if (fstat(tree, &st) < 0)
                 return -errno;
-        holder = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
-        if (holder < 0)
-                return -errno;
-        if (holder == 0)
-                for (;;)
-                        pause();
-        r = namespace_of(holder, &st, &shown);
-        kill(holder, SIGKILL);
-        waitpid(holder, NULL, 0);
-        return r;
+        return new_namespace(&(struct range){ st.st_uid, shown.uid, 1 }, &(struct range){ st.st_gid, shown.gid, 1 });
+}
+
+int idmap_namespace(uint32_t on_disk, uint32_t shown, uint32_t count) {
+        const struct range range = { on_disk, shown, count };
+
+        return new_namespace(&range, &range);
+}
+
+int idmap_clone(const char *path, uint32_t on_disk, uint32_t shown, uint32_t count) {
+        AUTO_CLOSE int tree = mount_clone(AT_FDCWD, path, true), ns = -EBADF;
+        int r;
+
+        if (tree < 0)
+                return tree;
+        ns = idmap_namespace(on_disk, shown, count);
+        if (ns < 0)
+                return ns;
+        r = mount_map_owners(tree, ns, true);
+        return r < 0 ? r : STEAL_FD(tree);
 }

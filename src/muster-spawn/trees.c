@@ -19,8 +19,11 @@
 
 #include "base/auto.h"
 #include "base/str.h"
+#include "muster-spawn/chown-tree.h"
 #include "muster-spawn/execute.h"
 #include "muster-spawn/idmap-ns.h"
+#include "muster-spawn/interrupt.h"
+#include "plan/ids.h"
 #include "sys/fileio.h"
 #include "sys/mountfd.h"
 #include "sys/path.h"
@@ -135,6 +138,17 @@ static int layer(const struct step *s, const char *path, int *ret_fd, char buffe
         return 0;
 }
 
+/* A layer whose owners are shown as others. */
+static int mapped_layer(const struct step *s, const char *path, int *ret_fd, char buffer[static PATH_OF_FD_SIZE],
+                        const char **ret) {
+        *ret_fd = idmap_clone(path, (uint32_t) s->number[0], s->node.uid, (uint32_t) s->number[1]);
+        if (*ret_fd < 0)
+                return *ret_fd;
+        snprintf(buffer, PATH_OF_FD_SIZE, PATH_OF_FD, *ret_fd);
+        *ret = buffer;
+        return 0;
+}
+
 static int lower_layers(const struct step *s, int context, int fds[], size_t max) {
         AUTO_BUF struct buf list = BUF_EMPTY;
 
@@ -145,7 +159,8 @@ static int lower_layers(const struct step *s, int context, int fds[], size_t max
 
                 if (i >= max)
                         return -E2BIG;
-                r = layer(s, s->strings[i], &fds[i], buffer, &path);
+                r = s->number[1] ? mapped_layer(s, s->strings[i], &fds[i], buffer, &path)
+                                 : layer(s, s->strings[i], &fds[i], buffer, &path);
                 if (r < 0)
                         return r;
                 r = append_layer(&list, path);
@@ -380,6 +395,10 @@ static int tree_idmap(struct execution *x, const struct step *s) {
                                          s->target);
                 if (ns < 0)
                         return ns;
+        } else if (s->number[1]) {
+                ns = idmap_namespace((uint32_t) s->number[1], s->node.uid, IDS_RANGE);
+                if (ns < 0)
+                        return ns;
         } else {
                 snprintf(path, sizeof(path), "/proc/%d/ns/user", x->pid);
                 ns = open(path, O_RDONLY | O_CLOEXEC);
@@ -389,10 +408,16 @@ static int tree_idmap(struct execution *x, const struct step *s) {
         return mount_map_owners(x->trees[s->tree], ns, true);
 }
 
+static int tree_chown(struct execution *x, const struct step *s) {
+        AUTO_CLOSE int root = open(s->target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        return root < 0 ? -errno : chown_tree(root, s->node.uid, stop_wanted);
+}
+
 tree_step_fn *const tree_steps[_STEP_MAX] = {
         [STEP_TREE_OPEN] = tree_open, [STEP_TREE_NEW] = tree_new,       [STEP_TREE_OVERLAY] = tree_overlay,
         [STEP_TREE_NODE] = tree_node, [STEP_TREE_SOCKET] = tree_socket, [STEP_HOST_DIR] = host_dir,
-        [STEP_ID_MAP] = id_map,       [STEP_TREE_IDMAP] = tree_idmap,
+        [STEP_ID_MAP] = id_map,       [STEP_TREE_IDMAP] = tree_idmap,   [STEP_TREE_CHOWN] = tree_chown,
 };
 
 int tree_step(struct execution *x, const struct step *s) {

@@ -19,6 +19,8 @@ struct chapter {
         struct plan *plan;
         bool users;           /* there is a user namespace */
         bool map_owners;      /* the root is shown through it by an idmapped mount */
+        uint32_t on_disk;     /* what is shown then as root of the container */
+        bool give_away;       /* the tree's files are made the container's, for good */
         bool network;         /* a network namespace of its own, or /sys as if there were one */
         bool etc_writable;    /* files in /etc may be changed */
         bool custom_root;     /* a bind mount on / */

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/siphash.h"
+#include "base/str.h"
+#include "plan/facts.h"
 
 #define BASE_MASK 0xffff0000u
 
@@ -37,9 +39,85 @@ int ids_pick(unsigned attempt, uint32_t tree_base, const char *machine, uint32_t
 
 int ids_base_of_tree(uint32_t uid, uint32_t gid, uint32_t *ret, struct diag *diag) {
         if ((uid & BASE_MASK) != (gid & BASE_MASK))
-                return diag_set(diag, -EINVAL, "PrivateUsers",
-                                "The tree belongs to user %u and group %u, which are not of one range of %u numbers",
+                return diag_set(diag, -EINVAL, "--private-users",
+                                "the tree belongs to user %u and group %u, which are not of one range of %u numbers",
                                 uid, gid, IDS_RANGE);
         *ret = uid & BASE_MASK;
+        return 0;
+}
+
+static bool is_foreign(const struct facts *f) {
+        return (f->root_uid & BASE_MASK) == IDS_FOREIGN_BASE;
+}
+
+static bool is_shifted(const struct facts *f) {
+        return f->root_uid >= IDS_RANGE;
+}
+
+static bool has_custom_root(const struct spec *s) {
+        for (size_t i = 0; i < s->n_mounts; i++)
+                if (streq(s->mounts[i].destination, "/"))
+                        return true;
+        return false;
+}
+
+enum ownership_mode ids_ownership(const struct spec *s, const struct facts *f) {
+        enum ownership_mode mode = s->ownership;
+
+        if (s->users_mode == USERS_NO)
+                return OWNERSHIP_OFF;
+        if (mode == OWNERSHIP_UNSET)
+                mode = s->users_mode == USERS_PICK || s->users_mode == USERS_MANAGED ? OWNERSHIP_AUTO : OWNERSHIP_OFF;
+        if (mode == OWNERSHIP_CHOWN)
+                return mode;
+        if (f->uid_base == 0)
+                return OWNERSHIP_OFF;
+        if (mode != OWNERSHIP_AUTO)
+                return mode;
+        if (is_foreign(f))
+                return OWNERSHIP_FOREIGN;
+        return !is_shifted(f) && f->tree_id_mappable ? OWNERSHIP_MAP : OWNERSHIP_CHOWN;
+}
+
+static int check_chown(const struct spec *s, const struct facts *f, struct diag *diag) {
+        static const char field[] = "--private-users-ownership";
+
+        if (f->uid_base % IDS_RANGE != 0 || f->uid_count != IDS_RANGE)
+                return diag_set(diag, -EINVAL, field,
+                                "chown: the range must be %u numbers that start at a multiple of that, not %u numbers "
+                                "at %u",
+                                IDS_RANGE, f->uid_count, f->uid_base);
+        if ((f->root_uid & BASE_MASK) != (f->root_gid & BASE_MASK))
+                return diag_set(diag, -EINVAL, field,
+                                "chown: the tree belongs to user %u and group %u, which are not of one range of %u "
+                                "numbers",
+                                f->root_uid, f->root_gid, IDS_RANGE);
+        if ((f->root_uid & BASE_MASK) == f->uid_base)
+                return 0; /* nothing is to be done */
+        if (s->read_only || s->volatile_mode != VOLATILE_NO)
+                return diag_set(diag, -EINVAL, field, "chown: cannot give away the files of a tree that is %s",
+                                s->read_only ? "read-only (--read-only)" : "not to be changed (--volatile)");
+        return 0;
+}
+
+int ids_ownership_check(const struct spec *s, const struct facts *f, struct diag *diag) {
+        static const char field[] = "--private-users-ownership";
+        enum ownership_mode mode = ids_ownership(s, f);
+
+        if (mode == OWNERSHIP_OFF)
+                return 0;
+        if (has_custom_root(s))
+                return s->ownership == OWNERSHIP_UNSET || s->ownership == OWNERSHIP_AUTO
+                               ? 0
+                               : diag_set(diag, -EINVAL, field, "cannot be had together with another mount on /");
+        if (mode == OWNERSHIP_CHOWN)
+                return check_chown(s, f, diag);
+        if (mode == OWNERSHIP_FOREIGN && !is_foreign(f))
+                return diag_set(diag, -EINVAL, field, "foreign: the tree belongs to user %u, not to one from %u on",
+                                f->root_uid, IDS_FOREIGN_BASE);
+        if (mode == OWNERSHIP_MAP && is_shifted(f))
+                return diag_set(diag, -EINVAL, field,
+                                "map: the tree belongs to user %u already; only one of root's can be mapped",
+                                f->root_uid);
         return 0;
 }

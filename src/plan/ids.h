@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "spec/spec.h"
+
+struct facts;
 
 #define IDS_RANGE 65536u /* what a container gets: all 16-bit numbers */
 
@@ -26,3 +29,15 @@ int ids_pick(unsigned attempt, uint32_t tree_base, const char *machine, uint32_t
 /* The base that a tree has been given, from the owner of its root directory. -EINVAL with a diag: user and group
  * disagree. */
 int ids_base_of_tree(uint32_t uid, uint32_t gid, uint32_t *ret, struct diag *diag);
+
+/* On-disk owners of trees that are made for no machine in particular start here; they are always mapped. */
+#define IDS_FOREIGN_BASE 2147352576u
+
+/* Where the root directory of a tree is parked while its files are given away: who finds it there starts anew. */
+#define IDS_PARKED_BASE 0xfffe0000u
+
+/* How the tree's files come to belong to the container, decided: OWNERSHIP_OFF, _MAP, _FOREIGN or _CHOWN. From --private-users-ownership=,
+ * facts->uid_base, root_uid and tree_id_mappable. */
+enum ownership_mode ids_ownership(const struct spec *spec, const struct facts *facts);
+/* -EINVAL with a diag: that cannot be done to this tree, or with these numbers. */
+int ids_ownership_check(const struct spec *spec, const struct facts *facts, struct diag *diag);

@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "plan/chapters.h"
 #include "plan/facts.h"
+#include "plan/ids.h"
 #include "plan/plan-check.h"
 #include "plan/plan.h"
 #include "spec/spec.h"
@@ -33,17 +34,12 @@ static bool has_custom_root(const struct spec *s) {
         return false;
 }
 
-/* Owners are shown through the user namespace when asked for, or when that costs nobody anything. */
-static bool maps_owners(const struct spec *s, const struct facts *f) {
-        enum ownership_mode mode = s->ownership;
+static void ownership(struct chapter *c) {
+        enum ownership_mode mode = ids_ownership(c->spec, c->facts);
 
-        if (s->users_mode == USERS_NO || f->uid_base == 0)
-                return false;
-        if (mode == OWNERSHIP_UNSET)
-                mode = s->users_mode == USERS_PICK ? OWNERSHIP_AUTO : OWNERSHIP_OFF;
-        if (mode == OWNERSHIP_AUTO)
-                return f->root_uid < f->uid_count && f->tree_id_mappable;
-        return mode == OWNERSHIP_MAP;
+        c->map_owners = mode == OWNERSHIP_MAP || mode == OWNERSHIP_FOREIGN;
+        c->on_disk = mode == OWNERSHIP_FOREIGN ? IDS_FOREIGN_BASE : 0;
+        c->give_away = mode == OWNERSHIP_CHOWN && !c->custom_root;
 }
 
 /* The former root is put in its place before the file systems of the container interface, which would cover it there. */
@@ -130,7 +126,7 @@ int plan_build(const struct spec *spec, const struct facts *facts, void (*warn)(
 
         if (spec->volatile_mode == VOLATILE_STATE)
                 c.etc_writable = false;
-        c.map_owners = maps_owners(spec, facts);
+        ownership(&c);
         plan.clone_flags = namespaces(&c);
         r = chapters(&c, diag);
         sort_by_phase(&plan);

@@ -80,6 +80,10 @@ static void what(const struct step *s, struct buf *out) {
         }
         if (s->kind == STEP_TREE_NODE || s->kind == STEP_TREE_SOCKET)
                 buf_printf(out, " %04o", s->node.mode);
+        if (s->kind == STEP_TREE_CHOWN)
+                buf_printf(out, " to %u", s->node.uid);
+        if (s->kind == STEP_TREE_IDMAP && s->number[1])
+                buf_printf(out, "%llu -> %u", (unsigned long long) s->number[1], s->node.uid);
         if (s->kind == STEP_ID_MAP)
                 buf_printf(out, "0 -> %llu, %llu ids", (unsigned long long) s->number[0],
                            (unsigned long long) s->number[1]);

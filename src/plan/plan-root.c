@@ -26,6 +26,14 @@ static const char *tmpfs_options(struct chapter *c, const char *options) {
         return plan_printf(c->plan, "%s,uid=%u,gid=%u", options, c->base, c->base);
 }
 
+static void map_owners(struct chapter *c, int tree) {
+        struct step *s = plan_add(c->plan, PHASE_IDS, STEP_TREE_IDMAP, "--private-users-ownership");
+
+        s->tree = tree;
+        s->node.uid = c->base;
+        s->number[1] = c->on_disk;
+}
+
 static void volatile_yes(struct chapter *c) {
         struct step *s = plan_add(c->plan, PHASE_HOST, STEP_TREE_NEW, "--volatile=yes");
 
@@ -38,10 +46,8 @@ static void volatile_yes(struct chapter *c) {
         s = open_tree(c, c->usr_tree, "usr", "--volatile=yes");
         s->type = plan_string(c->plan, c->facts->root);
         s->attributes = ATTR_READ_ONLY;
-        if (c->map_owners) {
-                s = plan_add(c->plan, PHASE_IDS, STEP_TREE_IDMAP, "--private-users-ownership");
-                s->tree = c->usr_tree;
-        }
+        if (c->map_owners)
+                map_owners(c, c->usr_tree);
 }
 
 static void overlay(struct chapter *c, const char *upper, const char *why) {
@@ -50,6 +56,11 @@ static void overlay(struct chapter *c, const char *upper, const char *why) {
         s->tree = TREE_ROOT;
         s->source = upper ? plan_string(c->plan, upper) : NULL;
         s->options = upper ? NULL : tmpfs_options(c, VOLATILE_OPTIONS);
+        if (upper && c->map_owners) { /* overlayfs itself cannot be mapped, what lies below can */
+                s->node.uid = s->node.gid = c->base;
+                s->number[0] = c->on_disk;
+                s->number[1] = c->facts->uid_count;
+        }
         if (strv_extend(&s->strings, c->facts->root) < 0)
                 c->plan->error = -ENOMEM;
 }
@@ -98,8 +109,13 @@ static void directory(struct chapter *c) {
 }
 
 void plan_root_trees(struct chapter *c) {
-        struct step *s;
+        if (c->give_away) {
+                struct step *s = plan_add(c->plan, PHASE_HOST, STEP_TREE_CHOWN, "--private-users-ownership");
 
+                s->tree = TREE_NONE;
+                s->target = plan_string(c->plan, c->facts->root);
+                s->node.uid = s->node.gid = c->base;
+        }
         if (c->spec->volatile_mode == VOLATILE_YES) {
                 volatile_yes(c);
                 return;
@@ -110,10 +126,8 @@ void plan_root_trees(struct chapter *c) {
                 overlay(c, NULL, "--volatile=overlay");
         else
                 directory(c);
-        if (c->map_owners && !c->custom_root) {
-                s = plan_add(c->plan, PHASE_IDS, STEP_TREE_IDMAP, "--private-users-ownership");
-                s->tree = TREE_ROOT;
-        }
+        if (c->map_owners && !c->custom_root && !c->facts->ephemeral_upper)
+                map_owners(c, TREE_ROOT);
 }
 
 static void node_directory(struct chapter *c, const char *path, unsigned mode, const char *why) {
@@ -156,10 +170,8 @@ static void former_root(struct chapter *c) {
         int tree = plan_new_tree(c->plan);
         struct step *s = open_tree(c, tree, c->facts->root, "--pivot-root");
 
-        if (c->map_owners) {
-                s = plan_add(c->plan, PHASE_IDS, STEP_TREE_IDMAP, "--private-users-ownership");
-                s->tree = tree;
-        }
+        if (c->map_owners)
+                map_owners(c, tree);
         s = plan_add(c->plan, PHASE_CHILD, STEP_ATTACH, "--pivot-root");
         s->tree = tree;
         s->target = plan_string(c->plan, c->spec->pivot_root_old);

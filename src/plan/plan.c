@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 static const char *const step_kind_table[_STEP_MAX] = {
+        [STEP_TREE_CHOWN] = "give-away",
         [STEP_TREE_OPEN] = "open",
         [STEP_TREE_NEW] = "make-fs",
         [STEP_TREE_OVERLAY] = "make-overlay",

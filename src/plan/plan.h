@@ -28,16 +28,19 @@ enum phase {
 
 enum step_kind {
         /* PHASE_HOST */
+        STEP_TREE_CHOWN, /* gives the files of the tree at target to node.uid and the 65535 users above, for good */
         STEP_TREE_OPEN, /* tree := a copy of the mount (STEP_RECURSIVE: mounts) at source, with attributes; with `type`, source
                             * is a path below that directory, which no symlink leads out of */
-        STEP_TREE_NEW, /* tree := a new file system of `type` with `options` (comma-separated), with attributes */
-        STEP_TREE_OVERLAY, /* tree := an overlay: lower (in `strings`, top first), upper and work directories below source */
-        STEP_TREE_NODE,   /* a node at path `target` in the tree: see struct step.node */
+        STEP_TREE_NEW,     /* tree := a new file system of `type` with `options` (comma-separated), with attributes */
+        STEP_TREE_OVERLAY, /* tree := an overlay: lower (in `strings`, top first), upper and work directories below source;
+                            * number[1] owners from number[0] on are shown as those from node.uid on */
+        STEP_TREE_NODE,    /* a node at path `target` in the tree: see struct step.node */
         STEP_TREE_SOCKET, /* a datagram socket at `target` in the tree, kept open by the runner: the notify socket */
         STEP_HOST_DIR,    /* directory `target` on the host, mode; removed at the end when STEP_UNDO */
         /* PHASE_IDS */
         STEP_ID_MAP,     /* uid_map and gid_map of the child: 0 -> number[0], number[1] ids */
-        STEP_TREE_IDMAP, /* the tree shows its owners through the user namespace of the child */
+        STEP_TREE_IDMAP, /* the tree shows its owners through the user namespace of the child; number[0]: enum spec_idmap;
+                          * number[1]: the owner on disk that is shown as node.uid, the child's root */
         /* PHASE_CHILD */
         STEP_BECOME_ROOT, /* user and group 0 of the new user namespace, no supplementary groups */
         STEP_JOIN_NETWORK,

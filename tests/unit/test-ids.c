@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/str.h"
+#include "plan/facts.h"
 #include "plan/ids.h"
 
 static void test_names(void **state) {
@@ -78,15 +79,89 @@ static void test_tree(void **state) {
         assert_int_equal(base, 0xffff0000);
         assert_int_equal(ids_base_of_tree(131072, 0, &base, &d), -EINVAL);
         assert_int_equal(base, 0xffff0000);
-        assert_string_equal(d.field, "PrivateUsers");
+        assert_string_equal(d.field, "--private-users");
         assert_non_null(strstr(d.text, "user 131072 and group 0,"));
 }
 
+#define FOREIGN IDS_FOREIGN_BASE
+
+static void test_ownership(void **state) {
+        static const struct {
+                enum users_mode users;
+                enum ownership_mode asked;
+                uint32_t base, root;
+                bool mappable;
+                enum ownership_mode expected;
+        } cases[] = {
+                { USERS_NO, OWNERSHIP_CHOWN, 0, 0, true, OWNERSHIP_OFF },
+                { USERS_PICK, OWNERSHIP_UNSET, 524288, 0, true, OWNERSHIP_MAP },
+                { USERS_PICK, OWNERSHIP_UNSET, 524288, 0, false, OWNERSHIP_CHOWN },
+                { USERS_PICK, OWNERSHIP_AUTO, 524288, 524288, true, OWNERSHIP_CHOWN },
+                { USERS_PICK, OWNERSHIP_AUTO, 524288, IDS_PARKED_BASE, true, OWNERSHIP_CHOWN },
+                { USERS_PICK, OWNERSHIP_AUTO, 524288, FOREIGN, true, OWNERSHIP_FOREIGN },
+                { USERS_PICK, OWNERSHIP_AUTO, 524288, FOREIGN, false, OWNERSHIP_FOREIGN },
+                { USERS_PICK, OWNERSHIP_OFF, 524288, 0, true, OWNERSHIP_OFF },
+                { USERS_FIXED, OWNERSHIP_UNSET, 524288, 0, true, OWNERSHIP_OFF },
+                { USERS_FIXED, OWNERSHIP_MAP, 1000, 0, false, OWNERSHIP_MAP }, /* fails later, and says so */
+                { USERS_FIXED, OWNERSHIP_CHOWN, 0, 524288, true, OWNERSHIP_CHOWN },
+                { USERS_TREE, OWNERSHIP_UNSET, 524288, 524288, true, OWNERSHIP_OFF },
+                { USERS_TREE, OWNERSHIP_MAP, 0, 0, true, OWNERSHIP_OFF },
+                { USERS_IDENTITY, OWNERSHIP_AUTO, 0, 0, true, OWNERSHIP_OFF },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                const struct spec spec = { .users_mode = cases[i].users, .ownership = cases[i].asked };
+                const struct facts facts = { .uid_base = cases[i].base,
+                                             .uid_count = IDS_RANGE,
+                                             .root_uid = cases[i].root,
+                                             .tree_id_mappable = cases[i].mappable };
+
+                if (ids_ownership(&spec, &facts) != cases[i].expected)
+                        fail_msg("case %zu", i);
+        }
+}
+
+static void test_ownership_check(void **state) {
+        static const struct {
+                enum ownership_mode asked;
+                uint32_t base, count, uid, gid;
+                bool read_only;
+                const char *says; /* NULL: fine */
+        } cases[] = {
+                { OWNERSHIP_CHOWN, 524288, IDS_RANGE, 0, 0, false, NULL },
+                { OWNERSHIP_CHOWN, 0, IDS_RANGE, 524288, 524288, false, NULL },
+                { OWNERSHIP_CHOWN, 1000, IDS_RANGE, 0, 0, false, "multiple" },
+                { OWNERSHIP_CHOWN, 524288, 1000, 0, 0, false, "1000 numbers" },
+                { OWNERSHIP_CHOWN, 524288, IDS_RANGE, 524288, 0, false, "group 0" },
+                { OWNERSHIP_CHOWN, 524288, IDS_RANGE, 0, 0, true, "--read-only" },
+                { OWNERSHIP_CHOWN, 524288, IDS_RANGE, 524288, 524288, true, NULL },
+                { OWNERSHIP_MAP, 1000, 10, 0, 0, true, NULL },
+                { OWNERSHIP_MAP, 524288, IDS_RANGE, 524288, 524288, false, "user 524288 already" },
+                { OWNERSHIP_FOREIGN, 524288, IDS_RANGE, 0, 0, false, "2147352576" },
+                { OWNERSHIP_FOREIGN, 524288, IDS_RANGE, FOREIGN, FOREIGN, false, NULL },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                const struct spec spec = { .users_mode = USERS_FIXED,
+                                           .ownership = cases[i].asked,
+                                           .read_only = cases[i].read_only };
+                const struct facts facts = { .uid_base = cases[i].base,
+                                             .uid_count = cases[i].count,
+                                             .root_uid = cases[i].uid,
+                                             .root_gid = cases[i].gid };
+                struct diag diag = { 0 };
+                int r = ids_ownership_check(&spec, &facts, &diag);
+
+                if (!cases[i].says && r != 0)
+                        fail_msg("case %zu: %s", i, diag.text);
+                if (cases[i].says && (r != -EINVAL || !strstr(diag.text, cases[i].says)))
+                        fail_msg("case %zu: %d, %s", i, r, diag.text);
+        }
+}
+
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_attempts),
-        cmocka_unit_test(test_pickable),
-        cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_attempts),  cmocka_unit_test(test_pickable),
+        cmocka_unit_test(test_tree),  cmocka_unit_test(test_ownership), cmocka_unit_test(test_ownership_check),
 };
 
 RUN_TESTS(tests)
