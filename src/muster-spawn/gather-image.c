@@ -48,25 +48,41 @@ static int by_name(const char *name, struct facts *f, struct diag *diag) {
                         "there is no image called %.64s in /var/lib/machines; name a tree with --directory=", name);
 }
 
-/* A tree that is still to be made from a template. */
-static int future(const char *path, struct facts *f) {
-        f->root = path[0] == '/' ? strdup(path) : NULL;
-        if (f->root)
-                return 0;
-        AUTO_FREE char *here = getcwd(NULL, 0);
+/* A tree that is still to be made from a template, in a directory that is there already. */
+static int future(const char *path, struct facts *f, struct diag *diag) {
+        AUTO_FREE char *copy = strdup(path), *parent = NULL;
+        const char *name;
+        char *slash;
 
-        return !here || asprintf(&f->root, "%s/%s", here, path) < 0 ? -ENOMEM : 0;
+        if (!copy)
+                return -ENOMEM;
+        for (size_t n = strlen(copy); n > 1 && copy[n - 1] == '/'; n--)
+                copy[n - 1] = '\0';
+        slash = strrchr(copy, '/');
+        name = slash ? slash + 1 : copy;
+        if (slash)
+                *slash = '\0';
+        parent = realpath(!slash ? "." : slash == copy ? "/" : copy, NULL);
+        if (!parent)
+                return diag_set(diag, -errno, "--template", "cannot find the directory that %.80s is to be made in: %s",
+                                path, strerror(errno));
+        if (!*name || streq(name, ".") || streq(name, ".."))
+                return diag_set(diag, -EINVAL, "--template", "%.80s is no name for a new tree", path);
+        return asprintf(&f->root, "%s/%s", streq(parent, "/") ? "" : parent, name) < 0 ? -ENOMEM : 0;
 }
 
 static int tree(const struct spec *s, struct facts *f, struct diag *diag) {
         AUTO_FREE char *path = NULL;
         int r;
 
+        if (s->template && !s->directory && !s->machine && !s->ephemeral)
+                return diag_set(diag, -EINVAL, "--template",
+                                "say what tree is to be made: with --directory=, or --machine=");
         if (s->template && (s->directory || s->machine)) {
                 if (!s->directory && asprintf(&path, IMAGES "/%s", s->machine) < 0)
                         return -ENOMEM;
                 if (access(s->directory ? s->directory : path, F_OK) < 0 && errno == ENOENT)
-                        return future(s->directory ? s->directory : path, f);
+                        return future(s->directory ? s->directory : path, f, diag);
                 return resolve(s->directory ? s->directory : path, f, diag);
         }
         if (s->directory || (s->template && s->ephemeral))

@@ -19,6 +19,7 @@
 #include "muster-spawn/gather.h"
 #include "muster-spawn/lock.h"
 #include "muster-spawn/payload-cgroup.h"
+#include "muster-spawn/prepare-tree.h"
 #include "muster-spawn/register.h"
 #include "muster-spawn/scope-unit.h"
 #include "muster-spawn/supervise.h"
@@ -33,6 +34,7 @@ struct run {
         const struct spec *spec;
         struct facts facts;
         struct image_lock lock;
+        struct prepared_tree *tree; /* outlives a reboot */
         struct payload_cgroup cgroup;
         struct payload_cgroup_wish wish;
         char *unit; /* what wish calls it */
@@ -119,6 +121,8 @@ static int prepare(struct run *r) {
         q = gather_image(r->spec, &r->facts, &diag);
         if (q >= 0)
                 q = gather_suffix(r->spec, &r->facts);
+        if (q >= 0)
+                q = prepare_template(r->spec, &r->facts, &diag);
         if (q < 0)
                 return told(q, &diag);
         if (wants_cgroup(r->spec)) {
@@ -126,6 +130,11 @@ static int prepare(struct run *r) {
                 if (q < 0)
                         return q;
         }
+        q = prepare_tree(r->spec, &r->facts, r->tree, &diag);
+        if (q < 0)
+                return told(q, &diag);
+        if (r->tree->ephemeral.root) /* the copy has a lock of its own */
+                image_unlock(&r->lock);
         q = make_cgroup(r);
         if (q < 0)
                 return q;
@@ -244,6 +253,7 @@ static int run_once(struct run *r, const struct plan *plan, enum payload_end *re
                 q = start(r, &x);
         } else
                 log_error_errno(q, "cannot start");
+        uid_range_settled(&r->tree->range);
         if (q >= 0) {
                 payload_cgroup_settle(&r->cgroup, &r->wish);
                 q = supervise_it(r, &x, ret, ret_status);
@@ -281,7 +291,20 @@ static void run_done(struct run *r) {
         free(r->unit);
 }
 
-int run_machine(const struct spec *spec) {
+/* -U: a kernel without user namespaces is no reason not to start. */
+static struct spec without_users(const struct spec *spec) {
+        struct spec s = *spec; /* borrows all it points to */
+
+        if (s.users_optional && access("/proc/self/ns/user", F_OK) < 0) {
+                s.users_mode = USERS_NO;
+                s.ownership = OWNERSHIP_UNSET;
+        }
+        return s;
+}
+
+int run_machine(const struct spec *wanted) {
+        const struct spec own = without_users(wanted), *spec = &own;
+        struct prepared_tree tree = PREPARED_TREE_EMPTY;
         enum payload_end how = PAYLOAD_EXITED;
         int status = 0, q;
         sigset_t mask;
@@ -290,13 +313,18 @@ int run_machine(const struct spec *spec) {
         if (q < 0)
                 return log_error_errno(q, "cannot block signals"), EXIT_FAILURE;
         do {
-                struct run r = { .spec = spec, .lock = IMAGE_LOCK_EMPTY, .cgroup.birth = -EBADF, .payload_mask = mask };
+                struct run r = { .spec = spec,
+                                 .tree = &tree,
+                                 .lock = IMAGE_LOCK_EMPTY,
+                                 .cgroup.birth = -EBADF,
+                                 .payload_mask = mask };
 
                 q = plan_and_run(&r, &how, &status);
                 run_done(&r);
-                if (q < 0)
-                        return EXIT_FAILURE;
-        } while (how == PAYLOAD_REBOOT && !spec->keep_unit);
+        } while (q >= 0 && how == PAYLOAD_REBOOT && !spec->keep_unit);
+        prepared_tree_done(&tree);
+        if (q < 0)
+                return EXIT_FAILURE;
         status = spec->dry_run == DRY_RUN_NO ? payload_exit_status(how, status) : 0;
         if (spec->dry_run == DRY_RUN_NO)
                 supervise_say_goodbye(status);

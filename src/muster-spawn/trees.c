@@ -233,12 +233,18 @@ static int open_upper(struct execution *x, const struct step *s) {
 }
 
 static int upper_layer(struct execution *x, const struct step *s, int context, int *ret_top) {
+        int r;
+
         if (!(s->flags & STEP_THROW_AWAY) && !s->options &&
             (s->tree != TREE_ROOT || s->type)) /* with a type: --overlay=...:/ */
                 return upper_of_user(x, s, context);
         *ret_top = open_upper(x, s);
         if (*ret_top < 0)
                 return *ret_top;
+        /* What is thrown away in the end has nobody wait until it is on the disk. */
+        r = s->tree == TREE_ROOT && !s->options ? mount_context_set(context, "volatile", NULL) : 0;
+        if (r < 0)
+                return r;
         return upper_in(context, *ret_top, s->flags & STEP_THROW_AWAY ? "src" : "upper", "work");
 }
 
