@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "backend/cgroup-host.h"
-#include "backend/cgroup-limits.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "codec/cgroup-limits.h"
 #include "codec/proc-text.h"
 #include "core/name.h"
 #include "sys/cgroup.h"

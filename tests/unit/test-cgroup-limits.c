@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/cgroup-limits.h"
+#include "codec/cgroup-limits.h"
 
 #define ALL ((1U << _CGROUP_CONTROLLER_MAX) - 1)
 #define MAX RESOURCE_UNLIMITED

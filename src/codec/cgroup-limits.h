@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* backend/cgroup-limits.h: resources as the files of a hierarchy: which controller, which file, which text. Pure. */
+/* codec/cgroup-limits.h: resources as the files of a hierarchy: which controller, which file, which text. Pure. */
 #pragma once
 
 #include "base/diag.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The one place that knows the names and units of limit files (the kernel's cgroup-v2 and cgroup-v1 documents). */
-#include "backend/cgroup-limits.h"
+#include "codec/cgroup-limits.h"
 
 #include <errno.h>
 #include <stdio.h>
