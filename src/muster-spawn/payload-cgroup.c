@@ -18,6 +18,7 @@
 
 #include "base/auto.h"
 #include "base/str.h"
+#include "codec/cgroup-layout.h"
 #include "core/name.h"
 #include "sys/cgroup-signal.h"
 #include "sys/cgroup.h"
@@ -26,8 +27,14 @@
 #define ROOT "/sys/fs/cgroup"
 #define PAYLOAD "payload"
 #define SUPERVISOR "supervisor"
+#define KEPT_SLICE "machine.slice"
 #define REMOVE_TRIES 200
 #define REMOVE_PAUSE_NSEC 2000000
+
+static void close_fd(int fd) {
+        if (fd >= 0)
+                close(fd);
+}
 
 static bool is_type(const char *path, long type) {
         struct statfs fs;
@@ -118,32 +125,84 @@ int payload_cgroup_probe(struct payload_cgroup *ret) {
         return 0;
 }
 
-/* A hierarchy in which the payload gets a group of its own. */
+bool payload_cgroup_dir_has(const struct payload_cgroup_dir *d, const char *controller) {
+        size_t length = strlen(controller);
+
+        if (d->v2)
+                return false;
+        for (const char *at = d->name; (at = strstr(at, controller)); at += length)
+                if ((at == d->name || at[-1] == ',') && (at[length] == ',' || !at[length]))
+                        return true;
+        return false;
+}
+
+/* A hierarchy by which the machine is known. */
 static bool tracks(const struct payload_cgroup_dir *d) {
         return d->v2 || streq(d->name, "systemd");
 }
 
-/* mkdir -p below dir_fd. */
-static int make_path(int dir_fd, const char *path) {
+/* A hierarchy of v1 whose controller limits the scope. A service manager sees to its own. */
+static bool limits(const struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
+        for (int i = 0; wish->place != PLACE_UNIT && i < CGROUP_SYSTEMD; i++)
+                if ((wish->limited & (1U << i)) &&
+                    payload_cgroup_dir_has(d, cgroup_controller_to_string((enum cgroup_controller) i)))
+                        return true;
+        return false;
+}
+
+/* mkdir -p below dir_fd. *ret_kept: how much of the path was there already. */
+static int make_path(int dir_fd, const char *path, size_t *ret_kept) {
         AUTO_FREE char *copy = strdup(path);
 
         if (!copy)
                 return -ENOMEM;
+        *ret_kept = 0;
         for (char *slash = copy; slash;) {
                 slash = strchr(slash + 1, '/');
                 if (slash)
                         *slash = '\0';
-                if (mkdirat(dir_fd, copy, 0755) < 0 && errno != EEXIST)
-                        return -errno;
+                if (mkdirat(dir_fd, copy, 0755) < 0) {
+                        if (errno != EEXIST)
+                                return -errno;
+                        *ret_kept = strlen(copy);
+                }
                 if (slash)
                         *slash = '/';
         }
         return 0;
 }
 
+/* A new cpuset of v1 has neither processors nor memory, and takes no process before it has. */
+static void fill_cpusets(const struct payload_cgroup_dir *d, const char *group) {
+        static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+        AUTO_FREE char *path = strdup(group);
+        AUTO_CLOSE int above = fcntl(d->top, F_DUPFD_CLOEXEC, 3);
+
+        for (char *slash = path; slash && payload_cgroup_dir_has(d, "cpuset");) {
+                int fd;
+
+                slash = strchr(slash + 1, '/');
+                if (slash)
+                        *slash = '\0';
+                fd = cgroup_open(d->top, path);
+                for (size_t i = 0; fd >= 0 && i < ELEMENTS(files); i++) {
+                        AUTO_FREE char *own = NULL, *theirs = NULL;
+
+                        if (read_record_at(fd, files[i], 4096, &own, NULL) >= 0 && !own[strspn(own, "\n")] &&
+                            read_record_at(above, files[i], 4096, &theirs, NULL) >= 0)
+                                write_attribute_text_at(fd, files[i], theirs);
+                }
+                close_fd(above);
+                above = fd;
+                if (slash)
+                        *slash = '/';
+        }
+}
+
 /* A group of that name without processes is what a runner that was killed left behind. */
-static int make_scope(int top, const char *scope) {
+static int make_scope(int top, const char *scope, size_t *ret_kept) {
         AUTO_CLOSE int fd = -EBADF;
+        int r;
 
         fd = cgroup_open(top, scope);
         if (fd >= 0) {
@@ -151,7 +210,8 @@ static int make_scope(int top, const char *scope) {
                         return -EBUSY;
                 cgroup_remove(top, scope);
         }
-        return make_path(top, scope);
+        r = make_path(top, scope, ret_kept);
+        return r == -ENOENT ? make_path(top, scope, ret_kept) : r; /* somebody has just removed its slice */
 }
 
 static int open_payload(struct payload_cgroup_dir *d, uint32_t owner) {
@@ -159,7 +219,7 @@ static int open_payload(struct payload_cgroup_dir *d, uint32_t owner) {
 
         if (fd < 0)
                 return fd;
-        if (owner)
+        if (owner && tracks(d))
                 cgroup_give_to(fd, owner);
         if (!d->v2) {
                 d->tasks = openat(fd, "tasks", O_WRONLY | O_CLOEXEC);
@@ -170,7 +230,7 @@ static int open_payload(struct payload_cgroup_dir *d, uint32_t owner) {
         return 0;
 }
 
-/* "+cpu +memory ...": all that the group has, to the groups below it. */
+/* All that the group has, to the groups below it: in one go, or where one of them cannot be had, each by itself. */
 static void pass_controllers(int top, const char *path) {
         AUTO_CLOSE int fd = cgroup_open(top, *path ? path : ".");
         AUTO_FREE char *text = NULL;
@@ -181,15 +241,17 @@ static void pass_controllers(int top, const char *path) {
         for (char *rest = text, *word; (word = strsep(&rest, " \n"));)
                 if (*word)
                         buf_printf(&b, "%s+%s", b.size ? " " : "", word);
-        if (b.size > 0 && buf_error(&b) == 0)
-                write_attribute_at(fd, "cgroup.subtree_control", b.data, b.size);
+        if (b.size == 0 || buf_error(&b) < 0 || write_attribute_at(fd, "cgroup.subtree_control", b.data, b.size) >= 0)
+                return;
+        for (char *rest = b.data, *word; (word = strsep(&rest, " "));)
+                write_attribute_text_at(fd, "cgroup.subtree_control", word);
 }
 
-/* From the top down to the scope, so that they arrive in the payload's group. */
-static void pass_controllers_down(const struct payload_cgroup_dir *d) {
+/* From the top down to the scope, so that they arrive in the payload's group when that is wanted. */
+static void pass_controllers_down(const struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
         AUTO_FREE char *path = strdup(d->scope);
 
-        if (!path || !d->v2)
+        if (!path || !d->v2 || (!wish->controllers && !(wish->limited & ~(1U << CGROUP_DEVICES))))
                 return;
         pass_controllers(d->top, "");
         for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
@@ -197,7 +259,8 @@ static void pass_controllers_down(const struct payload_cgroup_dir *d) {
                 pass_controllers(d->top, path);
                 *slash = '/';
         }
-        pass_controllers(d->top, path);
+        if (wish->controllers)
+                pass_controllers(d->top, path);
 }
 
 /* scope is consumed. below: the payload's group is a child of it. */
@@ -209,19 +272,19 @@ static int make_in(struct payload_cgroup_dir *d, char *scope, bool below, const 
                 d->top = open(d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (d->top < 0)
                 return -errno;
-        r = make_scope(d->top, path);
+        r = make_scope(d->top, path, &d->kept);
         if (r < 0)
                 return r;
         d->scope = STEAL(path);
+        below = below && !payload_cgroup_dir_has(d, "blkio"); /* whose limits do not reach groups below */
         if (asprintf(&d->payload, below ? "%s/" PAYLOAD : "%s", d->scope) < 0) {
                 d->payload = NULL;
                 return -ENOMEM;
         }
-        if (wish->controllers && below)
-                pass_controllers_down(d);
-        if (below && mkdirat(d->top, d->payload, 0755) < 0)
-                return -errno;
-        return open_payload(d, wish->owner);
+        if (below)
+                pass_controllers_down(d, wish);
+        fill_cpusets(d, d->scope);
+        return 0;
 }
 
 static int make_below_own(struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
@@ -273,12 +336,29 @@ int payload_cgroup_make(struct payload_cgroup *c, const struct payload_cgroup_wi
                 struct payload_cgroup_dir *d = &c->dirs[i];
                 int r;
 
-                if (!tracks(d))
+                if (!tracks(d) && !limits(d, wish))
                         continue;
                 if (wish->place == PLACE_UNIT)
                         leave_supervisor(d);
                 r = make_one(d, wish);
                 if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int payload_cgroup_open(struct payload_cgroup *c, const struct payload_cgroup_wish *wish) {
+        for (size_t i = 0; i < c->n_dirs; i++) {
+                struct payload_cgroup_dir *d = &c->dirs[i];
+                int r;
+
+                if (!d->scope)
+                        continue;
+                if (!streq(d->payload, d->scope) && mkdirat(d->top, d->payload, 0755) < 0)
+                        return -errno;
+                fill_cpusets(d, d->payload);
+                r = open_payload(d, wish->owner);
+                if (r < 0 && !may_not(r))
                         return r;
                 if (d->v2)
                         c->birth = d->fd;
@@ -332,6 +412,16 @@ static void remove_with_content(const struct payload_cgroup_dir *d) {
         }
 }
 
+/* Those that we made, and nobody else uses; but the one that the next machine wants again. */
+static void remove_slices(const struct payload_cgroup_dir *d) {
+        for (char *slash; (slash = strrchr(d->scope, '/'));) {
+                *slash = '\0';
+                if (strlen(d->scope) <= d->kept || streq(d->scope, KEPT_SLICE) ||
+                    unlinkat(d->top, d->scope, AT_REMOVEDIR) < 0)
+                        break;
+        }
+}
+
 void payload_cgroup_remove(struct payload_cgroup *c) {
         for (size_t i = 0; i < c->n_dirs; i++) {
                 struct payload_cgroup_dir *d = &c->dirs[i];
@@ -340,14 +430,10 @@ void payload_cgroup_remove(struct payload_cgroup *c) {
                         continue;
                 if (!remove_empty(d))
                         remove_with_content(d);
+                remove_slices(d);
                 free(d->scope);
                 d->scope = NULL;
         }
-}
-
-static void close_fd(int fd) {
-        if (fd >= 0)
-                close(fd);
 }
 
 void payload_cgroup_done(struct payload_cgroup *c) {

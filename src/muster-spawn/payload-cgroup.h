@@ -22,6 +22,8 @@ struct payload_cgroup_wish {
         const char *slice, *unit;
         uint32_t owner;   /* who may write in the payload's group; 0: root */
         bool controllers; /* v2: the payload gets every controller there is, as an init wants it */
+        unsigned
+                limited; /* bit per enum cgroup_controller that the scope is limited by: hierarchies of v1 that have it, too */
 };
 
 /* One hierarchy: its mount point, where we stand in it, and what we made there. Paths are below the mount point. */
@@ -31,6 +33,7 @@ struct payload_cgroup_dir {
         char *name;    /* "systemd", "cpu,cpuacct", "" for a v2-only host */
         char *own;     /* our own group */
         char *scope;   /* what we made, and remove with all that is in it; NULL: nothing */
+        size_t kept;   /* how much of its path was there before us */
         char *payload; /* the payload's group: scope, or right below it */
         int top;       /* the mount point, once something was made there */
         int fd;        /* directory of the payload's group; -EBADF: none */
@@ -46,9 +49,13 @@ struct payload_cgroup {
 
 /* Looks at /sys/fs/cgroup and /proc/self/cgroup; makes nothing. */
 int payload_cgroup_probe(struct payload_cgroup *ret);
-/* Makes the payload's group where it may. Having none at all is no failure: then the payload stays where we are. -EBUSY: there is
- * one of that name, with processes in it. */
+/* Is it a hierarchy of v1 with that controller? */
+bool payload_cgroup_dir_has(const struct payload_cgroup_dir *d, const char *controller);
+/* Makes the scope where it may. None at all is no failure: then the payload stays where we are. -EBUSY: there is one of that name,
+ * with processes in it. It is empty in every sense, as some limits want it to be when they are set: now is the time. */
 int payload_cgroup_make(struct payload_cgroup *c, const struct payload_cgroup_wish *wish);
+/* Makes the payload's group in it, ready for the payload. */
+int payload_cgroup_open(struct payload_cgroup *c, const struct payload_cgroup_wish *wish);
 bool payload_cgroup_made(const struct payload_cgroup *c);
 /* PLACE_UNIT, when the payload runs: moves ourselves to `supervisor` beside it, for a group of v2 with controllers holds groups or
  * processes, but not both. Best effort. */

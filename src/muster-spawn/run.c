@@ -21,6 +21,7 @@
 #include "muster-spawn/payload-cgroup.h"
 #include "muster-spawn/prepare-tree.h"
 #include "muster-spawn/register.h"
+#include "muster-spawn/scope-policy.h"
 #include "muster-spawn/scope-unit.h"
 #include "muster-spawn/supervise.h"
 #include "plan/facts.h"
@@ -37,6 +38,7 @@ struct run {
         struct prepared_tree *tree; /* outlives a reboot */
         struct payload_cgroup cgroup;
         struct payload_cgroup_wish wish;
+        struct scope_policy policy;
         char *unit; /* what wish calls it */
         sigset_t payload_mask;
         bool registered;
@@ -85,13 +87,24 @@ static bool wants_cgroup(const struct spec *s) {
         return s->dry_run == DRY_RUN_NO;
 }
 
-static int make_cgroup(struct run *r) {
-        const struct spec *s = r->spec;
+/* What is wanted of the control group, before there is one: a service manager reads that itself. */
+static int check_cgroup(struct run *r) {
+        struct diag diag = { 0 };
         int q = payload_cgroup_probe(&r->cgroup);
 
+        if (q >= 0 && !under_systemd())
+                q = scope_policy_make(r->spec, &r->cgroup, &r->policy, &diag);
+        return q < 0 ? told(q, &diag) : 0;
+}
+
+static int make_cgroup(struct run *r) {
+        const struct spec *s = r->spec;
+        struct diag diag = { 0 };
+        int q;
+
         /* The reboot of a guest comes here again: what was made before has been removed. */
-        if (q < 0 || !wants_cgroup(s))
-                return q;
+        if (!wants_cgroup(s))
+                return 0;
         if (asprintf(&r->unit, "%s.scope", r->facts.machine) < 0) {
                 r->unit = NULL;
                 return -ENOMEM;
@@ -100,8 +113,9 @@ static int make_cgroup(struct run *r) {
                 .place = under_systemd() ? PLACE_UNIT
                          : s->keep_unit  ? PLACE_BELOW
                                          : PLACE_SCOPE,
-                .slice = s->slice ? s->slice : "machine.slice",
+                .slice = r->policy.slice ? r->policy.slice : "machine.slice",
                 .unit = r->unit,
+                .limited = scope_policy_controllers(&r->policy),
                 .owner = s->users_mode == USERS_NO ? 0 : r->facts.uid_base,
                 .controllers = s->start_mode == START_BOOT,
         };
@@ -110,6 +124,12 @@ static int make_cgroup(struct run *r) {
                 return log_error("there is a control group %s with processes in it: is the machine running already?",
                                  r->unit),
                        q;
+        if (q >= 0) {
+                q = scope_policy_apply(&r->policy, &r->cgroup, &diag);
+                if (q < 0)
+                        return told(q, &diag);
+                q = payload_cgroup_open(&r->cgroup, &r->wish);
+        }
         return q < 0 ? log_error_errno(q, "cannot make the control group %s", r->unit) : 0;
 }
 
@@ -125,6 +145,9 @@ static int prepare(struct run *r) {
                 q = prepare_template(r->spec, &r->facts, &diag);
         if (q < 0)
                 return told(q, &diag);
+        q = check_cgroup(r);
+        if (q < 0)
+                return q;
         if (wants_cgroup(r->spec)) {
                 q = take_lock(r);
                 if (q < 0)
@@ -286,6 +309,7 @@ static int plan_and_run(struct run *r, enum payload_end *ret, int *ret_status) {
 static void run_done(struct run *r) {
         payload_cgroup_remove(&r->cgroup);
         payload_cgroup_done(&r->cgroup);
+        scope_policy_done(&r->policy);
         image_unlock(&r->lock);
         facts_done(&r->facts);
         free(r->unit);
