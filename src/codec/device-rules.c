@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The program asks rule after rule and says yes at the first that fits: there are a dozen, and opening a device is rare. Its codes
+/* The program asks rule after rule and says yes at the first that fits: there are a dozen, and opening a device is rare. It is kept
+ * short because the kernel checks it at each start, which takes longer than all it is ever asked. Its codes
  * are written out here, for <linux/bpf.h> is no header for a folder that makes no system calls; a test compares them. */
 #include "codec/device-rules.h"
 
@@ -9,21 +10,27 @@
 #include <stdlib.h>
 
 #define ALL_ACCESS (DEVICE_READ | DEVICE_WRITE | DEVICE_MKNOD)
-#define PER_RULE 8 /* instructions at most */
-#define AROUND 8   /* before and behind the rules */
+#define PER_RULE 7 /* instructions at most, with the question for the type */
+#define AROUND 16  /* before and behind the rules */
+#define MAJOR_MAX 0xfffU
+#define MINOR_MAX 0xfffffU
+#define MINOR_BITS 20
 
 enum {
         CODE_LOAD = 0x61,           /* destination = *(u32 *)(source + offset) */
         CODE_MOVE = 0xbf,           /* destination = source */
         CODE_SET = 0xb7,            /* destination = immediate */
         CODE_AND = 0x57,            /* destination &= immediate */
+        CODE_OR = 0x4f,             /* destination |= source */
+        CODE_SHIFT_LEFT = 0x67,     /* destination <<= immediate */
         CODE_SHIFT_RIGHT = 0x77,    /* destination >>= immediate */
         CODE_JUMP_DIFFERENT = 0x55, /* if destination != immediate, skip offset instructions */
+        CODE_JUMP_EQUAL = 0x16,     /* if they are equal in 32 bits */
         CODE_EXIT = 0x95,
 };
 
-/* r1 is struct bpf_cgroup_dev_ctx in the beginning, and free then. */
-enum { ANSWER, CONTEXT, TYPE, ACCESS, MAJOR, MINOR, SCRATCH = CONTEXT };
+/* r1 is struct bpf_cgroup_dev_ctx in the beginning, and free then. NUMBER: major and minor in 32 bits, as the kernel has them. */
+enum { ANSWER, CONTEXT, TYPE, ACCESS, MAJOR, MINOR, NUMBER, SCRATCH = CONTEXT };
 
 const struct device_rule device_rules_container[] = {
         { DEVICE_CHAR, 1, 3, ALL_ACCESS },                            /* null */
@@ -76,15 +83,27 @@ static unsigned kernel_access(unsigned access) {
         return (access & DEVICE_MKNOD ? 1U : 0) | (access & DEVICE_READ ? 2U : 0) | (access & DEVICE_WRITE ? 4U : 0);
 }
 
-static void answer(struct writer *w, int yes) {
-        put(w, CODE_SET, ANSWER, 0, 0, yes);
-        put(w, CODE_EXIT, 0, 0, 0, 0);
+/* Jumps of that code from `first` on that have no target yet lead to here; a jump counts from the instruction behind it. Were there
+ * any? */
+static bool land(struct writer *w, size_t first, uint8_t code) {
+        bool any = false;
+
+        for (size_t i = first; i < w->n; i++)
+                if (w->code[i].code == code && w->code[i].offset == 0) {
+                        w->code[i].offset = (int16_t) (w->n - i - 1);
+                        any = true;
+                }
+        return any;
 }
 
+/* Of a rule whose type is right. By far the most are about one device and all that can be done with it: one instruction. */
 static void put_rule(struct writer *w, const struct device_rule *rule) {
         size_t first = w->n;
 
-        put(w, CODE_JUMP_DIFFERENT, TYPE, 0, 0, (int32_t) rule->type);
+        if (rule->major <= MAJOR_MAX && rule->minor <= MINOR_MAX && rule->access == ALL_ACCESS) {
+                put(w, CODE_JUMP_EQUAL, NUMBER, 0, 0, (int32_t) (rule->major << MINOR_BITS | rule->minor));
+                return;
+        }
         if (rule->major != DEVICE_ANY)
                 put(w, CODE_JUMP_DIFFERENT, MAJOR, 0, 0, (int32_t) rule->major);
         if (rule->minor != DEVICE_ANY)
@@ -94,10 +113,32 @@ static void put_rule(struct writer *w, const struct device_rule *rule) {
                 put(w, CODE_AND, SCRATCH, 0, 0, (int32_t) (7U & ~kernel_access(rule->access)));
                 put(w, CODE_JUMP_DIFFERENT, SCRATCH, 0, 0, 0);
         }
-        answer(w, 1);
-        for (size_t i = first; i < w->n; i++) /* a jump counts from the instruction behind it */
-                if (w->code[i].code == CODE_JUMP_DIFFERENT)
-                        w->code[i].offset = (int16_t) (w->n - i - 1);
+        put(w, CODE_EXIT, 0, 0, 0, 0);
+        land(w, first, CODE_JUMP_DIFFERENT);
+}
+
+/* Rules of one type behind one question. */
+static void put_run(struct writer *w, const struct device_rule *rules, size_t n) {
+        size_t first = w->n;
+
+        put(w, CODE_JUMP_DIFFERENT, TYPE, 0, 1,
+            (int32_t) rules[0].type); /* an offset that land() does not take for none */
+        for (size_t i = 0; i < n; i++)
+                put_rule(w, &rules[i]);
+        w->code[first].offset = (int16_t) (w->n - first - 1);
+}
+
+static void put_begin(struct writer *w) {
+        put(w, CODE_LOAD, TYPE, CONTEXT, 0, 0); /* access_type: the type below, the access in the upper half */
+        put(w, CODE_MOVE, ACCESS, TYPE, 0, 0);
+        put(w, CODE_AND, TYPE, 0, 0, 0xffff);
+        put(w, CODE_SHIFT_RIGHT, ACCESS, 0, 0, 16);
+        put(w, CODE_LOAD, MAJOR, CONTEXT, 4, 0);
+        put(w, CODE_LOAD, MINOR, CONTEXT, 8, 0);
+        put(w, CODE_MOVE, NUMBER, MAJOR, 0, 0);
+        put(w, CODE_SHIFT_LEFT, NUMBER, 0, 0, MINOR_BITS);
+        put(w, CODE_OR, NUMBER, MINOR, 0, 0);
+        put(w, CODE_SET, ANSWER, 0, 0, 1);
 }
 
 int device_rules_program(const struct device_rule *rules, size_t n, struct device_instruction **ret, size_t *ret_n) {
@@ -108,15 +149,16 @@ int device_rules_program(const struct device_rule *rules, size_t n, struct devic
         w.code = calloc(n * PER_RULE + AROUND, sizeof(*w.code));
         if (!w.code)
                 return -ENOMEM;
-        put(&w, CODE_LOAD, TYPE, CONTEXT, 0, 0); /* access_type: the type below, the access in the upper half */
-        put(&w, CODE_MOVE, ACCESS, TYPE, 0, 0);
-        put(&w, CODE_AND, TYPE, 0, 0, 0xffff);
-        put(&w, CODE_SHIFT_RIGHT, ACCESS, 0, 0, 16);
-        put(&w, CODE_LOAD, MAJOR, CONTEXT, 4, 0);
-        put(&w, CODE_LOAD, MINOR, CONTEXT, 8, 0);
-        for (size_t i = 0; i < n; i++)
-                put_rule(&w, &rules[i]);
-        answer(&w, 0);
+        put_begin(&w);
+        for (size_t first = 0, next; first < n; first = next) {
+                for (next = first + 1; next < n && rules[next].type == rules[first].type;)
+                        next++;
+                put_run(&w, &rules[first], next - first);
+        }
+        put(&w, CODE_SET, ANSWER, 0, 0, 0);
+        put(&w, CODE_EXIT, 0, 0, 0, 0);
+        if (land(&w, 0, CODE_JUMP_EQUAL)) /* the kernel takes no instruction that nothing leads to */
+                put(&w, CODE_EXIT, 0, 0, 0, 0);
         *ret = w.code;
         *ret_n = w.n;
         return 0;

@@ -47,10 +47,13 @@ static int allow_devices(const struct spec *s, char ***words) {
         return 0;
 }
 
-/* What a container's scope is like: man page of the original, --property=. */
+/* What a container's scope is like: man page of the original, --property=. A stop of the unit signals everybody in it, and SIGTERM
+ * would end the services of the container one by one behind its init's back. Nobody minds SIGURG, which does nothing by default
+ * (signal(7)); we take it for what it is, and ask the init (supervise.c). */
 static int describe(const struct spec *s, const char *name, char ***words) {
         static const char *const fixed[] = { "Delegate=yes",
                                              "CollectMode=inactive-or-failed",
+                                             "KillSignal=SIGURG",
                                              "DevicePolicy=closed",
                                              "DeviceAllow=/dev/net/tun rwm",
                                              "DeviceAllow=char-pts rw",
@@ -85,7 +88,6 @@ static int cannot(const struct spec *s, int error) {
 int scope_unit_enter(struct spec *spec, const char *name, char *const argv[]) {
         const char *mark = getenv(MARK);
         AUTO(strv_freep) char **words = NULL;
-        AUTO_FREE char *self = NULL;
         int r;
 
         if (mark) {
@@ -97,11 +99,9 @@ int scope_unit_enter(struct spec *spec, const char *name, char *const argv[]) {
                 return 0;
         if (access("/run/systemd/private", F_OK) < 0 && access("/run/dbus/system_bus_socket", F_OK) < 0)
                 return cannot(spec, -EHOSTDOWN);
-        self = realpath("/proc/self/exe", NULL);
-        r = self ? describe(spec, name, &words) : -errno;
-        if (r >= 0)
-                r = strv_extend(&words, self);
-        for (size_t i = 1; r >= 0 && argv[i]; i++)
+        r = describe(spec, name, &words);
+        /* With the name that we were called by: /proc/self/exe has none after protect_self(). */
+        for (size_t i = 0; r >= 0 && argv[i]; i++)
                 r = strv_extend(&words, argv[i]);
         if (r >= 0 && setenv(MARK, name, 1) < 0)
                 r = -errno;

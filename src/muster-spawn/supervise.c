@@ -22,7 +22,8 @@
 #define P_PIDFD 3
 #endif
 
-#define EXIT_REBOOT 133    /* what service managers take for the wish to be started again */
+#define EXIT_REBOOT 133 /* what service managers take for the wish to be started again */
+#define SERVICE_MANAGER_PID 1
 #define LAST_WORDS_MAX 64U /* datagrams that are read after the end */
 
 enum { POLL_PAYLOAD, POLL_SIGNALS, POLL_NOTIFY, POLL_CONSOLE, _POLL_MAX = POLL_CONSOLE + _CONSOLE_POLL_MAX };
@@ -49,7 +50,7 @@ static const char *signal_text(int sig, char buffer[static 32]) {
 }
 
 static void signals_watched(sigset_t *ret) {
-        static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGWINCH, SIGCONT };
+        static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGURG, SIGWINCH, SIGCONT };
 
         sigemptyset(ret);
         for (size_t i = 0; i < ELEMENTS(watched); i++)
@@ -128,6 +129,10 @@ static void read_signal(struct watch *w) {
         case SIGCONT:
                 console_continue(&w->console);
                 break;
+        case SIGURG: /* the stop of our scope unit (scope-unit.c) */
+                if (si.ssi_pid != SERVICE_MANAGER_PID)
+                        break;
+                __attribute__((fallthrough));
         default: /* SIGTERM, SIGINT, SIGHUP */
                 if (w->ended)
                         w->interrupted = true;

@@ -44,6 +44,17 @@ static int run(const struct device_instruction *code, size_t n, const struct bpf
                 case BPF_ALU64 | BPF_RSH | BPF_K:
                         r[to] >>= i->immediate;
                         break;
+                case BPF_ALU64 | BPF_LSH | BPF_K:
+                        r[to] <<= i->immediate;
+                        break;
+                case BPF_ALU64 | BPF_OR | BPF_X:
+                        r[to] |= r[from];
+                        break;
+                case BPF_JMP32 | BPF_JEQ | BPF_K:
+                        if (i->offset < 0)
+                                return -1;
+                        at += (uint32_t) r[to] == (uint32_t) i->immediate ? (size_t) i->offset : 0;
+                        break;
                 case BPF_JMP | BPF_JNE | BPF_K:
                         if (i->offset < 0)
                                 return -1;
@@ -133,7 +144,7 @@ static void test_random(void **state) {
                                 .type = rand_r(&seed) % 2 ? DEVICE_CHAR : DEVICE_BLOCK,
                                 .major = rand_r(&seed) % 4 ? (uint32_t) rand_r(&seed) % 3 : DEVICE_ANY,
                                 .minor = rand_r(&seed) % 4 ? (uint32_t) rand_r(&seed) % 3 : DEVICE_ANY,
-                                .access = 1 + (unsigned) rand_r(&seed) % 7,
+                                .access = rand_r(&seed) % 2 ? 7 : 1 + (unsigned) rand_r(&seed) % 7,
                         };
                 assert_int_equal(device_rules_program(rules, n_rules, &code, &n), 0);
                 for (unsigned q = 0; q < 2 * 3 * 3 * 8; q++) {
@@ -181,7 +192,7 @@ static void test_kernel(void **state) {
         AUTO_FREE struct device_rule *rules = calloc(DEVICE_RULES_MAX, sizeof(*rules));
 
         for (size_t i = 0; i < DEVICE_RULES_MAX; i++)
-                rules[i] = (struct device_rule){ DEVICE_BLOCK, 8, (uint32_t) i, DEVICE_READ };
+                rules[i] = (struct device_rule){ i % 2 ? DEVICE_BLOCK : DEVICE_CHAR, 8, (uint32_t) i, DEVICE_READ };
         for (int which = 0; which < 2; which++) {
                 AUTO_FREE struct device_instruction *code = NULL;
                 AUTO_CLOSE int fd = -EBADF;
