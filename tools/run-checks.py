@@ -17,7 +17,10 @@ import xml.etree.ElementTree as ET
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ["lint", "unit", "fuzz"]
 MODES = ["v2", "hybrid", "v1", "none"]  # see tests/integration/sandbox.py
-TREES = ["bookworm", "busybox", "trixie", "forky"]  # see tools/os-tree
+TREES = ["bookworm", "busybox", "trixie", "forky", "bookworm-sysvinit", "bookworm-openrc", "bookworm-runit", "trixie-boot",
+         "forky-boot"]  # see tools/os-tree
+SPAWN_MODES = ["v2", "hybrid"]
+SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
 SYSTEMD_SUITES = ["bookworm", "forky"]  # see tests/vm/run
 # -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long.
 BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
@@ -56,15 +59,15 @@ def run_meson(build, suites):
     return passed, failed, skipped
 
 
-def run_integration(build, mode):
-    """The integration tests in one sandbox; mode: how control groups look there."""
-    tests = TOP / "tests" / "integration"
-    junit = build / "meson-logs" / f"integration-{mode}.junit.xml"
+def run_integration(build, mode, directory="integration"):
+    """The tests of a directory in one sandbox; mode: how control groups look there."""
+    tests = TOP / "tests" / directory
+    junit = build / "meson-logs" / f"{directory}-{mode}.junit.xml"
     junit.unlink(missing_ok=True)
     environment = dict(os.environ, MUSTER_BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
-    heading(f"Integration tests, control groups: {mode}")
+    heading(f"{directory.capitalize()} tests, control groups: {mode}")
     code = subprocess.run(
-        [sys.executable, str(tests / "sandbox.py"), mode, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+        [sys.executable, str(SANDBOX), mode, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
          "-ra", "--durations=3", f"--junitxml={junit}", str(tests)],
         cwd=TOP, env=environment).returncode
     if code == SKIP and not junit.exists():
@@ -75,6 +78,15 @@ def run_integration(build, mode):
     if code and not failed:
         failed = 1
     return passed, failed, skipped
+
+
+def run_comparison(build):
+    """What a payload sees under muster-spawn and under the original, and docs/compatibility.md."""
+    heading("Comparison of what a payload sees, with systemd-nspawn")
+    environment = dict(os.environ, MUSTER_BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
+    code = subprocess.run([sys.executable, str(SANDBOX), "v2", sys.executable, str(TOP / "tests" / "spawn" / "compare_world.py"),
+                           "systemd-nspawn", "muster-spawn"], cwd=TOP, env=environment).returncode
+    return (0, 0, 1) if code == SKIP else (1, 0, 0) if code == 0 else (0, 1, 0)
 
 
 class SystemdLane(threading.Thread):
@@ -161,7 +173,9 @@ def run_all_integration(build, have_trees):
     if not have_trees.is_set():
         heading("Waiting for the OS trees")
         have_trees.wait()
-    return [run_integration(build, mode) for mode in MODES]
+    os.environ["MUSTER_SPAWN_TARGETS"] = "muster-spawn"  # by hand they also run with the original
+    return [*(run_integration(build, mode) for mode in MODES),
+            *(run_integration(build, mode, "spawn") for mode in SPAWN_MODES), run_comparison(build)]
 
 
 def make_build(build):
