@@ -88,7 +88,7 @@ static int store_save(void *impl, const struct machine *m) {
         r = state_encode(m, &s->boot_id, &s->text);
         if (r >= 0)
                 r = write_file_atomic_at(s->fd, m->name, s->text.data, s->text.size, 0644, false);
-        if (r < 0 || !machine_owns_unit(m))
+        if (r < 0 || !machine_is_whole_unit(m))
                 return r;
         link_name(m, name);
         r = symlink_atomic_at(s->fd, m->name, name);
@@ -109,7 +109,7 @@ static int store_drop(void *impl, const struct machine *m) {
         struct store_files *s = impl;
         char name[LINK_NAME_MAX];
 
-        if (machine_owns_unit(m)) {
+        if (machine_is_whole_unit(m)) {
                 link_name(m, name);
                 if (links_to(s, name, m->name))
                         unlinkat(s->fd, name, 0);
@@ -179,7 +179,7 @@ static int by_text(const void *a, const void *b) {
 static void restore_link(struct loading *l, const struct machine *m) {
         char buffer[LINK_NAME_MAX], *name = buffer, **at;
 
-        if (!machine_owns_unit(m))
+        if (!machine_is_whole_unit(m))
                 return;
         link_name(m, buffer);
         at = l->links.n > 0 ? bsearch(&name, l->links.list, l->links.n, sizeof(*at), by_text) : NULL;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static void (*fd_closer)(int fd);
 
 static const char *const machine_class_table[_MACHINE_CLASS_MAX] = {
@@ -66,4 +68,10 @@ void machine_free(struct machine *m) {
 
 bool machine_owns_unit(const struct machine *m) {
         return m->unit && !m->subgroup;
+}
+
+bool machine_is_whole_unit(const struct machine *m) {
+        const char *rest = m->unit ? startswith(m->unit, m->name) : NULL;
+
+        return machine_owns_unit(m) || (rest && streq(rest, ".scope"));
 }

@@ -62,3 +62,6 @@ void machine_set_fd_closer(void (*close_fd)(int fd));
 void machine_close_fd(int fd);
 
 bool machine_owns_unit(const struct machine *m); /* has a unit and no subgroup */
+/* Whoever is in the unit is of the machine: it owns it, or it is the scope NAME.scope, where a runner put its payload into a group
+ * below (`payload`) and maybe itself into another (`supervisor`). */
+bool machine_is_whole_unit(const struct machine *m);
