@@ -86,7 +86,7 @@ RANDOM = [
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), "<id>"),
     (re.compile(r"(\.#[\w.-]*?)[0-9a-f]{16}(?![0-9a-f])"), r"\1<random>"),
     (re.compile(r"tree-[a-z0-9_]{8}"), "<place>"),
-    (re.compile(r"(nspawn|muster-spawn)-[a-z-]+-\w{6}"), "<temporary>"),
+    (re.compile(r"(nspawn|muster-spawn)-([a-z-]+-)?\w{6}"), "<temporary>"),
     (re.compile(r"(/var/tmp/)[A-Za-z0-9]{6}(?!\w)"), r"\1<temporary>"),
     (re.compile(r"(pipe|socket|anon_inode):\[\d+\]"), r"\1:[]"),
     (re.compile(r"(process) \d+"), r"\1"),
