@@ -276,5 +276,5 @@ int gather_tree(const struct spec *spec, struct facts *f, struct diag *diag) {
                 return r;
         zone(root, f);
         guest_systemd(spec, root, f);
-        return 0;
+        return gather_journal(spec, f);
 }

@@ -19,5 +19,7 @@ int gather_image(const struct spec *spec, struct facts *facts, struct diag *diag
 int gather_suffix(const struct spec *spec, struct facts *facts);
 /* The host. */
 int gather_host(const struct spec *spec, const struct payload_cgroup *cgroup, struct facts *facts, struct diag *diag);
+/* The journal on the host, once the machine's id is known: facts->journal, machine_id. */
+int gather_journal(const struct spec *spec, struct facts *facts);
 /* The tree, once facts->root is known: which entries it has, its machine id, its users. */
 int gather_tree(const struct spec *spec, struct facts *facts, struct diag *diag);

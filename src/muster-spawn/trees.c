@@ -5,6 +5,7 @@
  * ever opened through openat2() below its top. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <stdio.h>
@@ -359,6 +360,25 @@ static int tree_socket(struct execution *x, const struct step *s) {
         return give_to(s, x->trees[s->tree]);
 }
 
+static int journal_dir(struct execution *x, const struct step *s) {
+        struct stat st;
+
+        if (lstat(s->target, &st) == 0 && S_ISLNK(st.st_mode) && unlink(s->target) < 0)
+                return -errno;
+        return mkdir(s->target, s->node.mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int journal_link(struct execution *x, const struct step *s) {
+        char target[PATH_MAX];
+        ssize_t n = readlink(s->target, target, sizeof(target));
+
+        if (n >= 0 && (size_t) n == strlen(s->source) && memcmp(target, s->source, (size_t) n) == 0)
+                return 0;
+        if ((n >= 0 ? unlink(s->target) : rmdir(s->target)) < 0 && errno != ENOENT)
+                return -errno;
+        return symlink(s->source, s->target) < 0 ? -errno : 0;
+}
+
 static int host_dir(struct execution *x, const struct step *s) {
         int r;
 
@@ -421,9 +441,10 @@ static int tree_chown(struct execution *x, const struct step *s) {
 }
 
 tree_step_fn *const tree_steps[_STEP_MAX] = {
-        [STEP_TREE_OPEN] = tree_open, [STEP_TREE_NEW] = tree_new,       [STEP_TREE_OVERLAY] = tree_overlay,
-        [STEP_TREE_NODE] = tree_node, [STEP_TREE_SOCKET] = tree_socket, [STEP_HOST_DIR] = host_dir,
-        [STEP_ID_MAP] = id_map,       [STEP_TREE_IDMAP] = tree_idmap,   [STEP_TREE_CHOWN] = tree_chown,
+        [STEP_TREE_OPEN] = tree_open,     [STEP_TREE_NEW] = tree_new,         [STEP_TREE_OVERLAY] = tree_overlay,
+        [STEP_TREE_NODE] = tree_node,     [STEP_TREE_SOCKET] = tree_socket,   [STEP_HOST_DIR] = host_dir,
+        [STEP_ID_MAP] = id_map,           [STEP_TREE_IDMAP] = tree_idmap,     [STEP_TREE_CHOWN] = tree_chown,
+        [STEP_JOURNAL_DIR] = journal_dir, [STEP_JOURNAL_LINK] = journal_link,
 };
 
 int tree_step(struct execution *x, const struct step *s) {

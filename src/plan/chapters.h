@@ -47,7 +47,9 @@ void plan_cgroup(struct chapter *c);
 int plan_mount_sources(struct chapter *c, struct diag *diag);
 void plan_mount_targets(struct chapter *c);
 void plan_overlay_source(struct chapter *c, const struct spec_mount *m, int tree);
-/* plan-files.c: resolv.conf, localtime, the journal's directory, credentials. */
+/* plan-files.c: resolv.conf, localtime, credentials. */
 void plan_files(struct chapter *c);
+/* plan-journal.c */
+int plan_journal(struct chapter *c, struct diag *diag);
 /* plan-payload.c: console, limits, identity, filter, program. */
 int plan_payload(struct chapter *c, struct diag *diag);

@@ -20,9 +20,9 @@ static void lists_done(struct facts *f) {
 }
 
 void facts_done(struct facts *f) {
-        char *strings[] = { f->os_release_path, f->localtime_link, f->localtime, f->working_directory,
-                            f->machine,         f->root,           f->incoming,  f->ephemeral_upper,
-                            f->user.home,       f->user.shell };
+        char *strings[] = { f->os_release_path, f->localtime_link, f->localtime,   f->working_directory,
+                            f->machine,         f->root,           f->incoming,    f->ephemeral_upper,
+                            f->user.home,       f->user.shell,     f->journal_link };
 
         lists_done(f);
         for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)

@@ -33,6 +33,15 @@ struct facts_credential {
         size_t size;
 };
 
+/* What the host has at /var/log/journal/ID, ID being the machine's. */
+enum facts_journal {
+        JOURNAL_NO_BASE, /* no /var/log/journal that can be used */
+        JOURNAL_MISSING,
+        JOURNAL_DIRECTORY,
+        JOURNAL_LINK,
+        JOURNAL_OTHER, /* a file, or a mount point */
+};
+
 struct facts_hierarchy {
         char *name;    /* directory below /sys/fs/cgroup: "cpu,cpuacct", "systemd", "unified" */
         char *options; /* mount options: "cpu,cpuacct", "none,name=systemd,xattr"; NULL for cgroup2 */
@@ -86,7 +95,9 @@ struct facts {
         unsigned guest_systemd;               /* major version found in the tree, 0: none */
         struct facts_credential *credentials; /* one for each of the spec's, with its content */
         size_t n_credentials;
-        char *incoming; /* the host's end of the mount tunnel; NULL: none */
+        enum facts_journal journal;
+        char *journal_link; /* where JOURNAL_LINK leads to, absolute */
+        char *incoming;     /* the host's end of the mount tunnel; NULL: none */
 };
 
 void facts_done(struct facts *f);

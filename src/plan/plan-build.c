@@ -103,6 +103,9 @@ static int chapters(struct chapter *c, struct diag *diag) {
         plan_cgroup(c);
         plan_mount_targets(c);
         plan_files(c);
+        r = plan_journal(c, diag);
+        if (r < 0)
+                return r;
         return plan_payload(c, diag);
 }
 

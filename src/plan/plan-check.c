@@ -31,12 +31,15 @@ static const struct {
         enum phase phase;
         unsigned traits;
 } kinds[_STEP_MAX] = {
+        [STEP_TREE_CHOWN] = { PHASE_HOST, PATH | ONCE },
         [STEP_TREE_OPEN] = { PHASE_HOST, TREE | MAKES | CAN_FAIL },
         [STEP_TREE_NEW] = { PHASE_HOST, TREE | MAKES },
         [STEP_TREE_OVERLAY] = { PHASE_HOST, TREE | MAKES },
         [STEP_TREE_NODE] = { PHASE_HOST, TREE | IN_TREE | CAN_FAIL },
         [STEP_TREE_SOCKET] = { PHASE_HOST, TREE | IN_TREE | ONCE },
         [STEP_HOST_DIR] = { PHASE_HOST, PATH | CAN_FAIL | ON_HOST },
+        [STEP_JOURNAL_DIR] = { PHASE_HOST, PATH | ONCE },
+        [STEP_JOURNAL_LINK] = { PHASE_HOST, PATH | ONCE | CAN_FAIL },
         [STEP_ID_MAP] = { PHASE_IDS, ONCE },
         [STEP_TREE_IDMAP] = { PHASE_IDS, TREE },
         [STEP_BECOME_ROOT] = { PHASE_CHILD, ONCE },

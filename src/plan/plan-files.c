@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Files of the tree that follow the host: name resolution, the time zone, and the journal's directory. */
+/* Files of the tree that follow the host: name resolution and the time zone; and credentials. */
 #include "plan/chapters.h"
 #include "plan/facts.h"
 #include "plan/plan.h"
@@ -154,16 +154,6 @@ static void timezone_file(struct chapter *c) {
         }
 }
 
-static void journal_directory(struct chapter *c) {
-        struct step *s;
-
-        if (c->spec->link_journal == LINK_JOURNAL_NO || c->spec->ephemeral)
-                return;
-        s = file_step(c, STEP_NODE, "/var/log/journal", "--link-journal");
-        s->node = (struct step_node){ .type = NODE_DIRECTORY, .mode = 0755 };
-        s->flags |= STEP_CREATE;
-}
-
 /* A file system of their own that is never swapped out. */
 static void credentials(struct chapter *c) {
         static const char why[] = "--set-credential";
@@ -203,5 +193,4 @@ void plan_files(struct chapter *c) {
         credentials(c);
         resolv_conf(c);
         timezone_file(c);
-        journal_directory(c);
 }

@@ -37,6 +37,8 @@ enum step_kind {
         STEP_TREE_NODE,    /* a node at path `target` in the tree: see struct step.node */
         STEP_TREE_SOCKET, /* a datagram socket at `target` in the tree, kept open by the runner: the notify socket */
         STEP_HOST_DIR,    /* directory `target` on the host, mode; removed at the end when STEP_UNDO */
+        STEP_JOURNAL_DIR, /* directory `target` on the host, whose parent exists, in place of a symlink; it stays */
+        STEP_JOURNAL_LINK, /* symlink `target` on the host to `source`, in place of another or an empty directory; it stays */
         /* PHASE_IDS */
         STEP_ID_MAP,     /* uid_map and gid_map of the child: 0 -> number[0], number[1] ids */
         STEP_TREE_IDMAP, /* the tree shows its owners through the user namespace of the child; number[0]: enum spec_idmap;

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What there is on the host where the journal of the machine would be. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/str.h"
+#include "muster-spawn/gather.h"
+#include "muster-spawn/idmap-ns.h"
+#include "sys/fileio.h"
+
+#define JOURNAL "/var/log/journal"
+
+static void host_id(struct facts *f) {
+        AUTO_FREE char *text = NULL;
+
+        if (read_record_at(AT_FDCWD, "/etc/machine-id", 256, &text, NULL) < 0)
+                return;
+        text[strcspn(text, "\n")] = '\0';
+        (void) id128_from_string(text, &f->machine_id);
+}
+
+static int read_link(const char *path, struct facts *f) {
+        char target[PATH_MAX];
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+        if (n < 0)
+                return -errno;
+        target[n] = '\0';
+        f->journal = JOURNAL_LINK;
+        if (*target == '/')
+                f->journal_link = strdup(target);
+        else if (asprintf(&f->journal_link, JOURNAL "/%s", target) < 0)
+                f->journal_link = NULL;
+        return f->journal_link ? 0 : -ENOMEM;
+}
+
+/* What is kept on the host is shown to the machine as its own. */
+static bool can_be_shown(const struct spec *s, const struct facts *f) {
+        AUTO_CLOSE int tree = -EBADF;
+
+        if (s->users_mode == USERS_NO || f->uid_base == 0 || s->link_journal == LINK_JOURNAL_GUEST ||
+            s->link_journal == LINK_JOURNAL_TRY_GUEST)
+                return true;
+        tree = idmap_clone(JOURNAL, 0, f->uid_base, 1);
+        return tree >= 0;
+}
+
+int gather_journal(const struct spec *s, struct facts *f) {
+        char path[sizeof(JOURNAL) + 1 + ID128_STRING_SIZE], id[ID128_STRING_SIZE];
+        struct statx sx;
+
+        f->journal = JOURNAL_NO_BASE;
+        if (s->link_journal == LINK_JOURNAL_NO || s->ephemeral)
+                return 0;
+        if (id128_is_null(&f->machine_id))
+                host_id(f);
+        if (access(JOURNAL, W_OK) < 0 || !can_be_shown(s, f))
+                return 0;
+        snprintf(path, sizeof(path), JOURNAL "/%s", id128_to_string(&f->uuid, id));
+        if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &sx) < 0) {
+                f->journal = errno == ENOENT ? JOURNAL_MISSING : JOURNAL_OTHER;
+                return 0;
+        }
+        if (S_ISLNK(sx.stx_mode))
+                return read_link(path, f);
+        f->journal = S_ISDIR(sx.stx_mode) && !(sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) ? JOURNAL_DIRECTORY
+                                                                                          : JOURNAL_OTHER;
+        return 0;
+}
