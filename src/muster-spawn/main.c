@@ -3,6 +3,7 @@
  *
  *   main.c, settings.c  command line, environment and settings file to one spec (spec/)
  *   run.c               the life of a run: lock, ask, plan, make, register, supervise, put away
+ *   prepare-tree.c      what has to be there first: template, range of users, private version (ephemeral.c, uid-range.c)
  *   gather-*.c          asks host and tree: facts (plan/facts.h)
  *   plan/               spec and facts to a list of steps; --dry-run ends there
  *   execute.c, trees.c  the runner's steps; clone; what the child reports
