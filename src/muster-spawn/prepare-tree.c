@@ -56,7 +56,8 @@ int prepare_template(const struct spec *s, struct facts *f, struct diag *diag) {
 
 /* How a private version would have to deal with owners, was it an overlay. */
 static struct ephemeral_owners owners(const struct spec *s, struct facts *f) {
-        struct ephemeral_owners o = { 0 };
+        struct ephemeral_owners o = { .no_overlay =
+                                              s->pivot_root_new != NULL }; /* it would be over the wrong directory */
 
         f->tree_id_mappable = true; /* will be seen */
         switch (ids_ownership(s, f)) {
@@ -68,7 +69,7 @@ static struct ephemeral_owners owners(const struct spec *s, struct facts *f) {
                 o.count = f->uid_count;
                 break;
         case OWNERSHIP_CHOWN:
-                o.no_overlay = f->root_uid / IDS_RANGE != f->uid_base / IDS_RANGE;
+                o.no_overlay |= f->root_uid / IDS_RANGE != f->uid_base / IDS_RANGE;
                 break;
         default:
                 break;

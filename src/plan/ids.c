@@ -100,16 +100,25 @@ static int check_chown(const struct spec *s, const struct facts *f, struct diag 
         return 0;
 }
 
+/* The tree's owner says nothing about what is mounted over it. */
+static int check_custom_root(const struct spec *s, enum ownership_mode mode, struct diag *diag) {
+        if (s->users_mode == USERS_PICK || s->users_mode == USERS_TREE)
+                return diag_set(diag, -EINVAL, "--private-users",
+                                "with another mount on / the range has to be said: FIRST or FIRST:COUNT");
+        if (mode != OWNERSHIP_OFF)
+                return diag_set(diag, -EINVAL, "--private-users-ownership",
+                                "cannot be had together with another mount on /");
+        return 0;
+}
+
 int ids_ownership_check(const struct spec *s, const struct facts *f, struct diag *diag) {
         static const char field[] = "--private-users-ownership";
         enum ownership_mode mode = ids_ownership(s, f);
 
+        if (s->users_mode != USERS_NO && has_custom_root(s))
+                return check_custom_root(s, mode, diag);
         if (mode == OWNERSHIP_OFF)
                 return 0;
-        if (has_custom_root(s))
-                return s->ownership == OWNERSHIP_UNSET || s->ownership == OWNERSHIP_AUTO
-                               ? 0
-                               : diag_set(diag, -EINVAL, field, "cannot be had together with another mount on /");
         if (mode == OWNERSHIP_CHOWN)
                 return check_chown(s, f, diag);
         if (mode == OWNERSHIP_FOREIGN && !is_foreign(f))
