@@ -159,6 +159,14 @@ def test_ephemeral_on_a_mount_point(build, tree):
         subprocess.run(["umount", tree], check=True)
 
 
+def test_ephemeral_below_another_root(build, tree, place):
+    above = place / "above"
+    (above / "usr").mkdir(parents=True)
+    tree.rename(above / "deploy")
+    assert "made" in run(build, "-x", "-P", "-D", above, "--pivot-root=/deploy", payload=sh("echo >/made; ls /"))
+    assert not (above / "deploy/made").exists() and hidden(place) == []
+
+
 def test_left_overs_of_a_killed_run(build, tree, place, running):
     alive = running("-x", "-D", tree)
     theirs = [name for name in hidden(place) if name.startswith(".#machine.")]
@@ -361,7 +369,7 @@ def test_no_ownership(build, tree):
     (("--private-users=foo",), "foo"),
     (("--private-users=managed",), "managed"),
     (("--private-users=1000:65536", "--private-users-ownership=chown"), "multiple"),
-    (("--private-users=131072:1000", "--private-users-ownership=chown"), "1000"),
+    (("--private-users=131072:1000", "--private-users-ownership=chown"), "multiple"),
     (("--private-users=131072", "--private-users-ownership=chown", "--read-only"), "--read-only"),
     (("--private-users=131072", "--private-users-ownership=chown", "--volatile=state"), "--volatile"),
     (("-U", "--private-users-ownership=foreign"), str(FOREIGN)),
