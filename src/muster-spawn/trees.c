@@ -246,7 +246,11 @@ static int upper_layer(struct execution *x, const struct step *s, int context, i
         r = s->tree == TREE_ROOT && !s->options ? mount_context_set(context, "volatile", NULL) : 0;
         if (r < 0)
                 return r;
-        return upper_in(context, *ret_top, s->flags & STEP_THROW_AWAY ? "src" : "upper", "work");
+        r = upper_in(context, *ret_top, s->flags & STEP_THROW_AWAY ? "src" : "upper", "work");
+        /* The root of the overlay has the owner of this directory. */
+        if (r >= 0 && s->options && s->node.uid && fchownat(*ret_top, "upper", s->node.uid, s->node.gid, 0) < 0)
+                return -errno;
+        return r;
 }
 
 static int tree_overlay(struct execution *x, const struct step *s) {

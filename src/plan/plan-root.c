@@ -56,7 +56,7 @@ static void overlay(struct chapter *c, const char *upper, const char *why) {
         s->tree = TREE_ROOT;
         s->source = upper ? plan_string(c->plan, upper) : NULL;
         s->options = upper ? NULL : tmpfs_options(c, VOLATILE_OPTIONS);
-        if (upper && c->map_owners) { /* overlayfs itself cannot be mapped, what lies below can */
+        if (c->map_owners) { /* overlayfs itself cannot be mapped, what lies below can */
                 s->node.uid = s->node.gid = c->base;
                 s->number[0] = c->on_disk;
                 s->number[1] = c->facts->uid_count;
@@ -108,6 +108,11 @@ static void directory(struct chapter *c) {
                 s->attributes = ATTR_READ_ONLY;
 }
 
+/* Its layers are mapped already. */
+static bool is_overlay(const struct chapter *c) {
+        return c->facts->ephemeral_upper || c->spec->volatile_mode == VOLATILE_OVERLAY;
+}
+
 void plan_root_trees(struct chapter *c) {
         if (c->give_away) {
                 struct step *s = plan_add(c->plan, PHASE_HOST, STEP_TREE_CHOWN, "--private-users-ownership");
@@ -126,7 +131,7 @@ void plan_root_trees(struct chapter *c) {
                 overlay(c, NULL, "--volatile=overlay");
         else
                 directory(c);
-        if (c->map_owners && !c->custom_root && !c->facts->ephemeral_upper)
+        if (c->map_owners && !c->custom_root && !is_overlay(c))
                 map_owners(c, TREE_ROOT);
 }
 

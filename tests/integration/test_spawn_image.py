@@ -354,6 +354,13 @@ def test_ephemeral_with_users(build, tree):
     assert content(tree) == before
 
 
+def test_overlay_in_memory(build, tree):
+    before = content(tree)
+    seen = users(build, tree, "-U", "--volatile=overlay", script="touch /made; stat -c '%n %u:%g' /made")
+    assert seen["/"] == seen["/etc/passwd"] == seen["/made"] == "0:0"
+    assert content(tree) == before
+
+
 def test_no_ownership(build, tree):
     seen = users(build, tree, "--private-users=131072")
     assert seen["base"] == "131072" and seen["/"] == "65534:65534" and seen["/dev"] == "0:0"
