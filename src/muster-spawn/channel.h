@@ -11,6 +11,7 @@ enum channel_kind {
         CHANNEL_TERMINAL,   /* to the runner: the master of the payload's terminal, as a descriptor */
         CHANNEL_GO,         /* to the child, which waits for it with nothing left to do but the filter and exec(2) */
         CHANNEL_ERROR,      /* to the runner: a step failed */
+        CHANNEL_MOUNT,      /* a mount, as a descriptor (overlay.c) */
         CHANNEL_NOTE,       /* to the runner: a step failed that may */
 };
 

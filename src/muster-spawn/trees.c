@@ -23,6 +23,7 @@
 #include "muster-spawn/chown-tree.h"
 #include "muster-spawn/execute.h"
 #include "muster-spawn/idmap-ns.h"
+#include "muster-spawn/overlay.h"
 #include "muster-spawn/interrupt.h"
 #include "plan/ids.h"
 #include "sys/fileio.h"
@@ -33,7 +34,7 @@
 #define PATH_OF_FD_SIZE 32
 
 /* A new directory below /var/tmp; its path is kept for the end. The caller's umask is 0. */
-static int throw_away(struct execution *x, uid_t owner, const char **ret) {
+int tree_throw_away(struct execution *x, uid_t owner, const char **ret) {
         static const char pattern[] = "/var/tmp/muster-spawn-XXXXXX";
         char path[sizeof(pattern)], *source, *inner;
 
@@ -63,7 +64,7 @@ static int throw_away(struct execution *x, uid_t owner, const char **ret) {
 }
 
 /* O_PATH descriptor of `path` below the directory `base`, which it cannot leave. */
-static int open_below(const char *base, const char *path) {
+int tree_open_below(const char *base, const char *path) {
         AUTO_CLOSE int top = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         return top < 0 ? -errno : open_in_root(top, path, O_PATH);
@@ -74,12 +75,12 @@ static int source_tree(struct execution *x, const struct step *s) {
         const char *path = s->source;
 
         if (s->flags & STEP_THROW_AWAY) {
-                int r = throw_away(x, s->node.uid, &path);
+                int r = tree_throw_away(x, s->node.uid, &path);
 
                 if (r < 0)
                         return r;
         } else if (s->type) {
-                AUTO_CLOSE int fd = open_below(s->type, path);
+                AUTO_CLOSE int fd = tree_open_below(s->type, path);
 
                 return fd < 0 ? fd : mount_clone(fd, "", recursive);
         }
@@ -112,169 +113,12 @@ static int tree_new(struct execution *x, const struct step *s) {
         return 0;
 }
 
-/* Paths of overlayfs are lists: ':' and '\' are escaped. */
-static int append_layer(struct buf *b, const char *path) {
-        if (b->size > 0)
-                buf_append_char(b, ':');
-        for (; *path; path++) {
-                if (*path == ':' || *path == '\\')
-                        buf_append_char(b, '\\');
-                buf_append_char(b, *path);
-        }
-        return buf_error(b);
-}
-
-/* "+PATH" is below the container's tree: it becomes the path of a descriptor, kept in fds until the overlay is made. */
-static int layer(const struct step *s, const char *path, int *ret_fd, char buffer[static PATH_OF_FD_SIZE],
-                 const char **ret) {
-        if (*path != '+') {
-                *ret = path;
-                return 0;
-        }
-        *ret_fd = open_below(s->type, path + 1);
-        if (*ret_fd < 0)
-                return *ret_fd;
-        snprintf(buffer, PATH_OF_FD_SIZE, PATH_OF_FD, *ret_fd);
-        *ret = buffer;
-        return 0;
-}
-
-/* A layer whose owners are shown as others. */
-static int mapped_layer(const struct step *s, const char *path, int *ret_fd, char buffer[static PATH_OF_FD_SIZE],
-                        const char **ret) {
-        *ret_fd = idmap_clone(path, (uint32_t) s->number[0], s->node.uid, (uint32_t) s->number[1]);
-        if (*ret_fd < 0)
-                return *ret_fd;
-        snprintf(buffer, PATH_OF_FD_SIZE, PATH_OF_FD, *ret_fd);
-        *ret = buffer;
-        return 0;
-}
-
-static int lower_layers(const struct step *s, int context, int fds[], size_t max) {
-        AUTO_BUF struct buf list = BUF_EMPTY;
-
-        for (size_t i = 0; s->strings && s->strings[i]; i++) {
-                char buffer[PATH_OF_FD_SIZE];
-                const char *path;
-                int r;
-
-                if (i >= max)
-                        return -E2BIG;
-                r = s->number[1] ? mapped_layer(s, s->strings[i], &fds[i], buffer, &path)
-                                 : layer(s, s->strings[i], &fds[i], buffer, &path);
-                if (r < 0)
-                        return r;
-                r = append_layer(&list, path);
-                if (r < 0)
-                        return r;
-        }
-        if (buf_append_char(&list, '\0') < 0)
-                return -ENOMEM;
-        return mount_context_set(context, "lowerdir", list.data);
-}
-
-/* Upper and work directories below `top`, which is not the container's. */
-static int upper_in(int context, int top, const char *upper_name, const char *work_name) {
-        char path[PATH_OF_FD_SIZE + 16];
-        int r;
-
-        if ((mkdirat(top, upper_name, 0755) < 0 && errno != EEXIST) ||
-            (mkdirat(top, work_name, 0700) < 0 && errno != EEXIST))
-                return -errno;
-        snprintf(path, sizeof(path), PATH_OF_FD "/%s", top, upper_name);
-        r = mount_context_set(context, "upperdir", path);
-        if (r < 0)
-                return r;
-        snprintf(path, sizeof(path), PATH_OF_FD "/%s", top, work_name);
-        return mount_context_set(context, "workdir", path);
-}
-
-/* An upper directory that the user named: the work directory has to be on the same file system, so it is made beside it. */
-static int upper_of_user(struct execution *x, const struct step *s, int context) {
-        AUTO_FREE char *work = NULL;
-        char buffer[PATH_OF_FD_SIZE];
-        AUTO_CLOSE int fd = -EBADF;
-        const char *upper, *slash;
-        int r;
-
-        r = layer(s, s->source, &fd, buffer, &upper);
-        if (r < 0)
-                return r;
-        r = mount_context_set(context, "upperdir", upper);
-        if (r < 0)
-                return r;
-        slash = strrchr(s->source, '/');
-        if (*s->source == '+' || !slash)
-                return -EOPNOTSUPP;
-        if (asprintf(&work, "%.*s/.#%s-XXXXXX", (int) (slash - s->source), s->source, slash + 1) < 0)
-                return -ENOMEM;
-        if (!mkdtemp(work))
-                return -errno;
-        if (strv_extend(&x->throw_away, work) < 0)
-                return -ENOMEM;
-        return mount_context_set(context, "workdir", work);
-}
-
-/* Returns the directory that holds them, or 0 where nothing needs to stay open; it has to until the overlay is made: a file system
- * that is nowhere mounted ends with its last descriptor. */
-static int open_upper(struct execution *x, const struct step *s) {
-        const char *path;
-        int fd, r;
-
-        if (s->flags & STEP_THROW_AWAY) {
-                r = throw_away(x, s->node.uid, &path);
-                if (r < 0)
-                        return r;
-                fd = open(x->throw_away[strv_length(x->throw_away) - 2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        } else if (s->options) /* in memory, and gone with the last mount */
-                return mount_make("tmpfs", s->options, 0);
-        else
-                fd = open(s->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        return fd < 0 ? -errno : fd;
-}
-
-static int upper_layer(struct execution *x, const struct step *s, int context, int *ret_top) {
-        int r;
-
-        if (!(s->flags & STEP_THROW_AWAY) && !s->options &&
-            (s->tree != TREE_ROOT || s->type)) /* with a type: --overlay=...:/ */
-                return upper_of_user(x, s, context);
-        *ret_top = open_upper(x, s);
-        if (*ret_top < 0)
-                return *ret_top;
-        /* What is thrown away in the end has nobody wait until it is on the disk. */
-        r = s->tree == TREE_ROOT && !s->options ? mount_context_set(context, "volatile", NULL) : 0;
-        if (r < 0)
-                return r;
-        r = upper_in(context, *ret_top, s->flags & STEP_THROW_AWAY ? "src" : "upper", "work");
-        /* The root of the overlay has the owner of this directory. */
-        if (r >= 0 && s->options && s->node.uid && fchownat(*ret_top, "upper", s->node.uid, s->node.gid, 0) < 0)
-                return -errno;
-        return r;
-}
-
 static int tree_overlay(struct execution *x, const struct step *s) {
-        int fds[64];
-        AUTO_CLOSE int context = mount_context("overlay"), top = -EBADF;
-        int r;
+        int fd = overlay_make(x, s);
 
-        if (context < 0)
-                return context;
-        for (size_t i = 0; i < ELEMENTS(fds); i++)
-                fds[i] = -EBADF;
-        r = mount_context_set(context, "source", "overlay");
-        if (r >= 0)
-                r = lower_layers(s, context, fds, ELEMENTS(fds));
-        if (r >= 0 && (s->source || s->options || (s->flags & STEP_THROW_AWAY)))
-                r = upper_layer(x, s, context, &top);
-        if (r >= 0)
-                r = mount_context_finish(context, s->attributes);
-        for (size_t i = 0; i < ELEMENTS(fds); i++)
-                if (fds[i] >= 0)
-                        close(fds[i]);
-        if (r < 0)
-                return r;
-        x->trees[s->tree] = r;
+        if (fd < 0)
+                return fd;
+        x->trees[s->tree] = fd;
         return 0;
 }
 
