@@ -43,17 +43,18 @@ static void ownership(struct chapter *c) {
 }
 
 /* The former root is put in its place before the file systems of the container interface, which would cover it there. */
-static int check_former_root(const struct spec *s, struct diag *diag) {
+static int check_former_root(struct chapter *c, struct diag *diag) {
         static const char *const taken[] = { "/proc/", "/sys/", "/dev/", "/run/", "/tmp/" };
-        const char *place = s->pivot_root_old;
-        bool covered = place && s->volatile_mode == VOLATILE_STATE && startswith(place, "/var/");
+        const char *place = c->spec->pivot_root_old;
+        bool covered = place && c->spec->volatile_mode == VOLATILE_STATE && startswith(place, "/var/");
 
         for (size_t i = 0; place && i < ELEMENTS(taken); i++)
                 covered |= startswith(place, taken[i]) != NULL;
-        return covered ? diag_set(diag, -EINVAL, "--pivot-root",
-                                  "%.80s: a file system of the container's own would hide it: name a place elsewhere",
-                                  place)
-                       : 0;
+        if (!covered)
+                return 0;
+        return diag_set(diag, -EINVAL, "--pivot-root",
+                        "%s: a file system of the container's own would hide it: name a place elsewhere",
+                        plan_shown(c->plan, place));
 }
 
 static void id_map(struct chapter *c) {
@@ -87,7 +88,7 @@ static void sort_by_phase(struct plan *p) {
 static int chapters(struct chapter *c, struct diag *diag) {
         int r;
 
-        r = check_former_root(c->spec, diag);
+        r = check_former_root(c, diag);
         if (r < 0)
                 return r;
         id_map(c);

@@ -95,18 +95,18 @@ void plan_overlay_source(struct chapter *c, const struct spec_mount *m, int tree
 }
 
 static int check(const struct chapter *c, const struct spec_mount *m, struct diag *diag) {
+        const char *place = plan_shown(c->plan, m->destination);
+
         if (c->spec->n_credentials > 0 && startswith(m->destination, CREDENTIALS "/"))
-                return diag_set(diag, -EINVAL, why(m),
-                                "%.80s: the container's credentials are there: name another place", m->destination);
+                return diag_set(diag, -EINVAL, why(m), "%s: the container's credentials are there: name another place",
+                                place);
         if (m->idmap != IDMAP_NONE && !c->users)
-                return diag_set(diag, -EINVAL, why(m), "%s: an id mapping needs --private-users", m->destination);
+                return diag_set(diag, -EINVAL, why(m), "%s: an id mapping needs --private-users", place);
         if (m->idmap != IDMAP_NONE && m->source.in_root)
-                return diag_set(diag, -EINVAL, why(m), "%s: a path of the container itself needs no id mapping",
-                                m->destination);
+                return diag_set(diag, -EINVAL, why(m), "%s: a path of the container itself needs no id mapping", place);
         if (m->type == SPEC_MOUNT_OVERLAY && m->source.in_root && !m->read_only && c->facts->ephemeral_upper)
                 return diag_set(diag, -EINVAL, why(m),
-                                "%s: the upper directory cannot be one of the container when that is ephemeral",
-                                m->destination);
+                                "%s: the upper directory cannot be one of the container when that is ephemeral", place);
         return 0;
 }
 

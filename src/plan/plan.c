@@ -109,6 +109,10 @@ const char *plan_string(struct plan *p, const char *s) {
         return keep(p, strdup(s));
 }
 
+const char *plan_shown(struct plan *p, const char *s) {
+        return keep(p, str_escape(s, 60));
+}
+
 const char *plan_printf(struct plan *p, const char *format, ...) {
         va_list args;
         char *s;

@@ -200,4 +200,6 @@ struct step *plan_add(struct plan *p, enum phase phase, enum step_kind kind, con
 /* Copies that live as long as the plan; "" when out of memory. */
 const char *plan_string(struct plan *p, const char *s);
 const char *plan_printf(struct plan *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Foreign text, made safe for a terminal and short. */
+const char *plan_shown(struct plan *p, const char *s);
 int plan_new_tree(struct plan *p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs a fuzz target over every file of a corpus directory, then over mutations of them: a fixed, repeatable amount of
- * what a fuzzer does, so that `make check` needs no fuzzer. */
+/* Runs a fuzz target over every file of a corpus directory, or (with NAME) the file of that name in each of its directories, then
+ * over mutations of them: a fixed, repeatable amount of what a fuzzer does, so that `make check` needs no fuzzer. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -81,19 +81,20 @@ static int replay(const char *path) {
 
 int main(int argc, char **argv) {
         struct dirent *entry;
+        const char *name = argc == 3 ? argv[2] : NULL;
         char path[4096];
         int n = 0;
         DIR *dir;
 
-        dir = argc == 2 ? opendir(argv[1]) : NULL;
+        dir = argc == 2 || name ? opendir(argv[1]) : NULL;
         if (!dir) {
-                fprintf(stderr, "Usage: %s CORPUS-DIRECTORY\n", argv[0]);
+                fprintf(stderr, "Usage: %s CORPUS-DIRECTORY [NAME]\n", argv[0]);
                 return 2;
         }
         while ((entry = readdir(dir))) {
-                if (entry->d_name[0] == '.')
+                if (entry->d_name[0] == '.' || (name && entry->d_type != DT_DIR))
                         continue;
-                snprintf(path, sizeof(path), "%s/%s", argv[1], entry->d_name);
+                snprintf(path, sizeof(path), "%s/%s%s%s", argv[1], entry->d_name, name ? "/" : "", name ? name : "");
                 if (replay(path) < 0)
                         return 1;
                 n++;
