@@ -162,3 +162,12 @@ int filter_rules_apply(const struct spec_syscall_rule *rules, size_t n_rules, ui
         warn_about_idle_groups(&r);
         return 0;
 }
+
+uint64_t filter_rules_capabilities(void) {
+        uint64_t set = 0;
+
+        for (size_t i = 0; i < ELEMENTS(defaults); i++)
+                if (defaults[i].capability)
+                        set |= UINT64_C(1) << capability_from_string(defaults[i].capability);
+        return set;
+}

@@ -12,3 +12,6 @@ struct spec_syscall_rule;
 /* Fills allowed, one for each of syscall_rows. `warn` is told what has no effect; may be NULL. -ENOMEM. */
 int filter_rules_apply(const struct spec_syscall_rule *rules, size_t n_rules, uint64_t capabilities,
                        void (*warn)(const char *text, void *userdata), void *userdata, bool *allowed);
+
+/* The capabilities that open groups of calls: no others matter here. */
+uint64_t filter_rules_capabilities(void);

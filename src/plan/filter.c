@@ -17,6 +17,7 @@
 #include "base/auto.h"
 #include "base/str.h"
 #include "plan/filter-code.h"
+#include "plan/filter-default.h"
 #include "plan/filter-rules.h"
 #include "plan/syscall-tables.h"
 #include "spec/spec.h"
@@ -339,12 +340,26 @@ static int build(struct builder *b, struct filter *ret) {
         return 0;
 }
 
+/* Does everybody who says no more than this get the same? */
+static bool is_default(const struct spec *spec, uint64_t capabilities) {
+        return filter_default.code && spec->n_syscall_rules == 0 && !spec->address_families_set &&
+               !spec->suppress_sync && (capabilities & filter_rules_capabilities()) == filter_default.capabilities;
+}
+
 int filter_build(const struct spec *spec, uint64_t capabilities, void (*warn)(const char *text, void *userdata),
                  void *userdata, struct filter *ret, struct diag *diag) {
-        AUTO(builder_done) struct builder b;
+        AUTO(builder_done) struct builder b = { 0 };
         struct filter f = { 0 };
         int r;
 
+        if (is_default(spec, capabilities)) {
+                *ret = (struct filter){
+                        .code = (struct filter_instruction *) filter_default.code, /* never written to */
+                        .n_code = filter_default.n_code,
+                        .n_allowed = filter_default.n_allowed
+                };
+                return 0;
+        }
         r = builder_init(&b, spec);
         if (r >= 0)
                 r = decide(&b, capabilities, warn, userdata, &f.n_allowed);
@@ -362,6 +377,7 @@ int filter_build(const struct spec *spec, uint64_t capabilities, void (*warn)(co
 }
 
 void filter_done(struct filter *f) {
-        free(f->code);
+        if (f->code != filter_default.code)
+                free(f->code);
         *f = (struct filter){ 0 };
 }

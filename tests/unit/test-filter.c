@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "bpf.h"
 #include "plan/filter-code.h"
+#include "plan/filter-default.h"
 #include "plan/filter-rules.h"
 #include "plan/syscall-tables.h"
 #include "spec/spec.h"
@@ -533,6 +534,58 @@ static void test_short(void **state) {
 }
 
 /* Any rules: each number of each ABI gets what its name deserves. */
+/* What was made when Muster was built is what would be made now. A rule that changes nothing has it made now. */
+static void test_prepared(void **state) {
+        const uint64_t usual = DEFAULT_CAPABILITIES;
+        struct filter prepared, again, made;
+
+        if (!filter_default.code)
+                skip(); /* built for a machine whose programs could not run there */
+        build_rules(NULL, usual, &prepared);
+        build_rules(NULL, usual | UINT64_C(1) << 12 /* CAP_NET_ADMIN: opens no calls */, &again);
+        build_rules("read", usual, &made);
+        assert_ptr_equal(prepared.code, again.code);
+        assert_ptr_not_equal(prepared.code, made.code);
+        assert_int_equal(prepared.n_code, made.n_code);
+        assert_int_equal(prepared.n_allowed, made.n_allowed);
+        assert_memory_equal(prepared.code, made.code, made.n_code * sizeof(*made.code));
+        filter_done(&made);
+        filter_done(&again);
+        filter_done(&prepared);
+        assert_null(prepared.code);
+        build_rules(NULL, usual, &again); /* nobody has freed it */
+        assert_int_equal(again.code[0].code, FILTER_LOAD);
+        filter_done(&again);
+}
+
+/* Whatever opens or closes a call is not the prepared one. */
+static void test_not_prepared(void **state) {
+        const uint64_t usual = DEFAULT_CAPABILITIES;
+        struct filter prepared, other;
+        AUTO(spec_done) struct spec s;
+
+        spec_init(&s);
+        if (!filter_default.code)
+                skip();
+        build_rules(NULL, usual, &prepared);
+        for (int i = 0; i < 64; i++)
+                if (filter_rules_capabilities() >> i & 1) {
+                        build_rules(NULL, usual ^ UINT64_C(1) << i, &other);
+                        assert_ptr_not_equal(other.code, prepared.code);
+                        filter_done(&other);
+                }
+        s.suppress_sync = true;
+        build(&s, usual, &other);
+        assert_ptr_not_equal(other.code, prepared.code);
+        filter_done(&other);
+        s.suppress_sync = false;
+        s.address_families_set = true;
+        build(&s, usual, &other);
+        assert_ptr_not_equal(other.code, prepared.code);
+        filter_done(&other);
+        filter_done(&prepared);
+}
+
 static void test_random(void **state) {
         AUTO_FREE bool *allowed = calloc(n_syscall_rows, sizeof(*allowed));
         size_t most = 0;
@@ -584,6 +637,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_suppress_sync),
         cmocka_unit_test(test_only_cacheable),
         cmocka_unit_test(test_short),
+        cmocka_unit_test(test_prepared),
+        cmocka_unit_test(test_not_prepared),
         cmocka_unit_test(test_random),
 };
 
