@@ -200,7 +200,7 @@ static void fill_cpusets(const struct payload_cgroup_dir *d, const char *group) 
 }
 
 /* A group of that name without processes is what a runner that was killed left behind. */
-static int make_scope(int top, const char *scope, size_t *ret_kept) {
+static int make_scope(int top, const char *scope, size_t *ret_kept, bool *ret_stale) {
         AUTO_CLOSE int fd = -EBADF;
         int r;
 
@@ -209,6 +209,7 @@ static int make_scope(int top, const char *scope, size_t *ret_kept) {
                 if (cgroup_is_populated(fd) > 0)
                         return -EBUSY;
                 cgroup_remove(top, scope);
+                *ret_stale = true;
         }
         r = make_path(top, scope, ret_kept);
         return r == -ENOENT ? make_path(top, scope, ret_kept) : r; /* somebody has just removed its slice */
@@ -272,7 +273,7 @@ static int make_in(struct payload_cgroup_dir *d, char *scope, bool below, const 
                 d->top = open(d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (d->top < 0)
                 return -errno;
-        r = make_scope(d->top, path, &d->kept);
+        r = make_scope(d->top, path, &d->kept, &d->stale);
         if (r < 0)
                 return r;
         d->scope = STEAL(path);
@@ -287,26 +288,32 @@ static int make_in(struct payload_cgroup_dir *d, char *scope, bool below, const 
         return 0;
 }
 
-static int make_below_own(struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
-        const char *own = d->own + strspn(d->own, "/");
-        bool unit = wish->place == PLACE_UNIT;
-        char *scope;
+/* Where the scope goes; malloc'ed. */
+static int scope_path(const struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish,
+                      enum payload_cgroup_place place, char **ret) {
+        AUTO_FREE char *slice = NULL;
+        const char *above = d->own + strspn(d->own, "/");
+        char *path;
+        int r;
 
-        if (asprintf(&scope, "%s%s%s", own, *own ? "/" : "", unit ? PAYLOAD : wish->unit) < 0)
+        if (place == PLACE_SCOPE) {
+                r = slice_path(wish->slice, &slice);
+                if (r < 0)
+                        return r;
+                above = slice;
+        }
+        if (asprintf(&path, "%s%s%s", above, *above ? "/" : "", place == PLACE_UNIT ? PAYLOAD : wish->unit) < 0)
                 return -ENOMEM;
-        return make_in(d, scope, !unit, wish);
+        *ret = path;
+        return 0;
 }
 
-static int make_own_scope(struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
-        AUTO_FREE char *path = NULL;
-        char *scope;
-        int r = slice_path(wish->slice, &path);
+static int make_at(struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish,
+                   enum payload_cgroup_place place) {
+        char *path;
+        int r = scope_path(d, wish, place, &path);
 
-        if (r < 0)
-                return r;
-        if (asprintf(&scope, "%s%s%s", path, *path ? "/" : "", wish->unit) < 0)
-                return -ENOMEM;
-        return make_in(d, scope, true, wish);
+        return r < 0 ? r : make_in(d, path, place != PLACE_UNIT, wish);
 }
 
 static bool may_not(int r) {
@@ -314,13 +321,20 @@ static bool may_not(int r) {
 }
 
 static int make_one(struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
-        int r = -EPERM;
+        int r = make_at(d, wish, wish->place);
 
-        if (wish->place == PLACE_SCOPE)
-                r = make_own_scope(d, wish);
-        if (may_not(r))
-                r = make_below_own(d, wish);
+        if (may_not(r) && wish->place == PLACE_SCOPE)
+                r = make_at(d, wish, PLACE_BELOW);
         return may_not(r) ? 0 : r;
+}
+
+/* What a runner that was killed has left where this one makes nothing. */
+static void remove_stale(const struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
+        AUTO_CLOSE int top = open(d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        AUTO_FREE char *path = NULL;
+
+        if (top >= 0 && scope_path(d, wish, wish->place, &path) >= 0)
+                cgroup_remove(top, path);
 }
 
 /* What a service manager knows as our unit does not end where a runner before us moved to. */
@@ -332,6 +346,8 @@ static void leave_supervisor(struct payload_cgroup_dir *d) {
 }
 
 int payload_cgroup_make(struct payload_cgroup *c, const struct payload_cgroup_wish *wish) {
+        bool stale = false;
+
         for (size_t i = 0; i < c->n_dirs; i++) {
                 struct payload_cgroup_dir *d = &c->dirs[i];
                 int r;
@@ -343,7 +359,11 @@ int payload_cgroup_make(struct payload_cgroup *c, const struct payload_cgroup_wi
                 r = make_one(d, wish);
                 if (r < 0)
                         return r;
+                stale = stale || d->stale;
         }
+        for (size_t i = 0; stale && i < c->n_dirs; i++)
+                if (!c->dirs[i].scope)
+                        remove_stale(&c->dirs[i], wish);
         return 0;
 }
 

@@ -35,6 +35,7 @@ struct payload_cgroup_dir {
         char *scope;   /* what we made, and remove with all that is in it; NULL: nothing */
         size_t kept;   /* how much of its path was there before us */
         char *payload; /* the payload's group: scope, or right below it */
+        bool stale;    /* it was there already, without processes: a runner before us was killed */
         int top;       /* the mount point, once something was made there */
         int fd;        /* directory of the payload's group; -EBADF: none */
         int tasks;     /* v1: its tasks file, opened for writing */
