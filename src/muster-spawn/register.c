@@ -15,6 +15,8 @@
 #include "base/str.h"
 #include "client/register-call.h"
 #include "codec/json-text.h"
+#include "muster-spawn/register-bus.h"
+#include "muster-spawn/scope-unit.h"
 
 #define SOCKET "/run/systemd/machine/io.systemd.Machine"
 #define ANSWER_MAX 65536
@@ -113,17 +115,21 @@ int register_machine(const struct registration *m, char **error) {
         };
         int r = register_call_encode(&c, &b);
 
-        return r < 0 ? r : call("Register", b.data, error);
+        if (r >= 0)
+                r = call("Register", b.data, error);
+        return r == -EHOSTDOWN && under_systemd() ? register_by_bus(m, error) : r;
 }
 
 int unregister_machine(const char *name) {
         AUTO_BUF struct buf b = BUF_EMPTY;
         struct json_text j = JSON_TEXT(&b);
+        int r;
 
         json_text_begin_object(&j, NULL);
         json_text_string(&j, "name", name);
         json_text_end_object(&j);
         if (buf_append_char(&b, '\0') < 0)
                 return -ENOMEM;
-        return call("Unregister", b.data, NULL);
+        r = call("Unregister", b.data, NULL);
+        return r == -EHOSTDOWN && under_systemd() ? unregister_by_bus(name) : r;
 }

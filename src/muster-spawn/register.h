@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* muster-spawn/register.h: tells the registry of the machine, over Varlink: musterd, or systemd-machined from 257 on. */
+/* muster-spawn/register.h: tells the registry of the machine, over Varlink: musterd, or systemd-machined from 257 on; an older one,
+ * which only a host with systemd as PID 1 has, over D-Bus. */
 #pragma once
 
 #include <stdbool.h>

@@ -277,18 +277,17 @@ static int apply_limits(const struct scope_policy *p, const struct payload_cgrou
         return 0;
 }
 
-/* v1: what a line takes back must have been given to the group above. */
+/* v1: nothing, and then what each line gives, which the group above must have. */
 static int write_lines(const struct scope_policy *p, int fd) {
-        int r = write_attribute_text_at(fd, "devices.deny", "a");
+        AUTO_CLOSE int allow = openat(fd, "devices.allow", O_WRONLY | O_CLOEXEC);
+        int r = allow < 0 ? -errno : write_attribute_text_at(fd, "devices.deny", "a");
 
         for (size_t i = 0; r >= 0 && i < p->n_devices; i++) {
                 char line[DEVICE_LINE_SIZE];
-                int q;
 
                 device_rule_line(&p->devices[i], line);
-                q = write_attribute_text_at(fd, "devices.allow", line);
-                if (q < 0)
-                        log_debug_errno(q, "device %s stays forbidden", line);
+                if (write(allow, line, strlen(line)) < 0)
+                        log_debug_errno(-errno, "device %s stays forbidden", line);
         }
         return r;
 }

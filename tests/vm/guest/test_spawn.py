@@ -186,13 +186,54 @@ def test_exit_status_and_output(spawn):
     assert guest.output() == "out\n"
 
 
-def test_without_a_registry(musterd, spawn):
-    systemctl("stop", "musterd.service", "musterd.socket", check=False)
+@pytest.fixture
+def no_musterd(musterd):
+    """Neither running nor to be started by the bus."""
+    systemctl("mask", "--runtime", "musterd.service")
+    systemctl("stop", "musterd.service")
+    yield
+    systemctl("unmask", "--runtime", "musterd.service")
+    musterd.start()
+
+
+def test_without_a_registry(no_musterd, spawn):
     guest = spawn("--register=yes", command=("/bin/touch", "/etc/it-has-run"))
     assert guest.end() == 1
-    assert "registry" in guest.output()
+    assert "no registry" in guest.output()
     assert not (TREE / "etc/it-has-run").exists()
-    musterd.start()
+    guest = spawn("--register=auto", "--quiet", command=("/bin/true",))
+    assert (guest.end(), guest.output()) == (0, "")
+
+
+@pytest.fixture
+def machined(no_musterd):
+    """The stock one, in place of musterd."""
+    systemctl("unmask", "systemd-machined.service")
+    systemctl("start", "systemd-machined.service")
+    yield
+    systemctl("stop", "systemd-machined.service")
+    systemctl("mask", "systemd-machined.service")
+
+
+def test_stock_machined(machined, spawn):
+    """Before 257 it speaks D-Bus only."""
+    guest = spawn("--register=yes")
+    wait_until(lambda: run("machinectl", "show", "guest", "-p", "Unit", check=False).stdout == f"Unit={SCOPE}\n",
+               "guest to be registered")
+    wait_until(up, "guest to be up")
+    run("machinectl", "poweroff", "guest")
+    assert guest.end() == 0 and MARK.exists()
+    assert run("machinectl", "list", "--no-legend").stdout.strip() == ""
+
+
+def test_name_is_taken_in_machined(machined, processes, spawn):
+    host.manager("RegisterMachine", "sayssus", "guest", 0, "test", "container", processes.sleeper(), "")
+    try:
+        guest = spawn("--register=yes", command=("/bin/touch", "/etc/it-has-run"))
+        assert guest.end() == 1 and "registered already" in guest.output()
+        assert not (TREE / "etc/it-has-run").exists()
+    finally:
+        host.manager("UnregisterMachine", "s", "guest")
 
 
 def test_musterd_is_killed_meanwhile(musterd, booted):
