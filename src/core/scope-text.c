@@ -165,7 +165,7 @@ static int read_size(const struct reading *k, enum resource r, uint64_t *ret) {
 }
 
 static int read_resource(const struct reading *k, enum resource r, struct scope_properties *p) {
-        uint64_t value;
+        uint64_t value = 0;
         int q;
 
         if (!*k->value) {

@@ -27,22 +27,6 @@ static int become_root(struct execution *x, const struct step *s) {
         return 0;
 }
 
-static int join_network(struct execution *x, const struct step *s) {
-        struct statfs fs;
-        int fd = open(s->source, O_RDONLY | O_CLOEXEC | O_NOCTTY), r = 0;
-
-        if (fd < 0)
-                return -errno;
-        if (fstatfs(fd, &fs) < 0)
-                r = -errno;
-        else if (fs.f_type != NSFS_MAGIC)
-                r = -EINVAL;
-        else if (setns(fd, CLONE_NEWNET) < 0)
-                r = -errno;
-        close(fd);
-        return r;
-}
-
 static int cgroup_namespace(struct execution *x, const struct step *s) {
         return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
 }
@@ -94,10 +78,7 @@ static int console(struct execution *x, const struct step *s) {
 }
 
 child_step_fn *const child_setup_steps[_STEP_MAX] = {
-        [STEP_BECOME_ROOT] = become_root,
-        [STEP_JOIN_NETWORK] = join_network,
-        [STEP_CGROUP_NAMESPACE] = cgroup_namespace,
-        [STEP_HOSTNAME] = hostname,
-        [STEP_LOOPBACK] = loopback,
+        [STEP_BECOME_ROOT] = become_root, [STEP_CGROUP_NAMESPACE] = cgroup_namespace,
+        [STEP_HOSTNAME] = hostname,       [STEP_LOOPBACK] = loopback,
         [STEP_CONSOLE] = console,
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 
 int execution_init(struct execution *x, const struct plan *plan) {
         x->plan = plan;
-        x->channel[0] = x->channel[1] = x->notify = x->terminal = x->pidfd = -EBADF;
+        x->channel[0] = x->channel[1] = x->network = x->notify = x->terminal = x->pidfd = -EBADF;
         x->trees = reallocarray(NULL, (size_t) plan->n_trees, sizeof(*x->trees));
         if (!x->trees)
                 return -ENOMEM;
@@ -48,6 +49,7 @@ void execution_done(struct execution *x) {
         free(x->trees);
         close_fd(&x->channel[0]);
         close_fd(&x->channel[1]);
+        close_fd(&x->network);
         close_fd(&x->notify);
         close_fd(&x->terminal);
         close_fd(&x->pidfd);
@@ -101,6 +103,25 @@ int execute_host(struct execution *x) {
         return phase(x, PHASE_HOST);
 }
 
+static pid_t clone_here(struct clone_args *args) {
+        pid_t pid = (pid_t) syscall(SYS_clone3, args, sizeof(*args));
+
+        return pid < 0 ? -errno : pid;
+}
+
+/* From another network namespace; ours again before we return. */
+static pid_t clone_in(int network, struct clone_args *args) {
+        AUTO_CLOSE int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        pid_t pid;
+
+        if (own < 0 || setns(network, CLONE_NEWNET) < 0)
+                return -errno;
+        pid = clone_here(args);
+        if (pid != 0 && setns(own, CLONE_NEWNET) < 0)
+                log_warning_errno(-errno, "cannot go back to the network namespace that we came from");
+        return pid;
+}
+
 int execute_clone(struct execution *x) {
         struct clone_args args = {
                 .flags = x->plan->clone_flags | CLONE_PIDFD,
@@ -113,9 +134,9 @@ int execute_clone(struct execution *x) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t) x->cgroup->birth;
         }
-        pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        pid = x->network < 0 ? clone_here(&args) : clone_in(x->network, &args);
         if (pid < 0)
-                return log_error_errno(-errno, "cannot start a process in new namespaces");
+                return log_error_errno(pid, "cannot start a process in new namespaces");
         if (pid == 0)
                 child_run(x);
         x->pid = pid;

@@ -24,6 +24,7 @@ struct execution {
         struct device_bind devices[8];
         size_t n_devices;
         int channel[2]; /* runner's end, child's end */
+        int network;    /* a network namespace that the child is born into; or -EBADF */
         int notify;     /* the notify socket */
         int terminal;   /* master of the payload's terminal */
         pid_t pid;

@@ -169,7 +169,7 @@ static int unknown_user(const char *name, struct facts_user *ret, struct diag *d
 }
 
 static int user(const struct spec *s, int root, struct facts *f, struct diag *diag) {
-        AUTO_FREE char *passwd = NULL, *group = NULL;
+        AUTO_FREE char *passwd = NULL, *group = NULL, *name = NULL;
         size_t passwd_size = 0, group_size = 0;
         struct passwd_entry e;
         int r;
@@ -186,7 +186,11 @@ static int user(const struct spec *s, int root, struct facts *f, struct diag *di
         f->user = (struct facts_user){ .uid = e.uid, .gid = e.gid, .home = e.home, .shell = e.shell };
         if (read_in_tree(root, "etc/group", DATABASE_MAX, &group, &group_size) == -ENOMEM)
                 return -ENOMEM;
-        r = group_list(strempty(group), group_size, s->user, GROUPS_MAX, &f->user.groups, &f->user.n_groups);
+        /* Groups list names, also when the user was given by number. */
+        if (passwd_name_of(passwd, passwd_size, e.uid, &name) == -ENOMEM)
+                return -ENOMEM;
+        r = group_list(strempty(group), group_size, name ? name : s->user, GROUPS_MAX, &f->user.groups,
+                       &f->user.n_groups);
         if (r < 0)
                 return diag_set(diag, r, "--user", "cannot tell the groups of %.60s: %s", s->user, strerror(-r));
         return 0;

@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mount.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -245,6 +247,18 @@ static int host_dir(struct execution *x, const struct step *s) {
         return s->flags & STEP_UNDO ? strv_extend(&x->made, s->target) : 0;
 }
 
+/* Only remembered here: execute_clone() goes there for the moment of the birth. */
+static int join_network(struct execution *x, const struct step *s) {
+        AUTO_CLOSE int fd = open(s->source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+        if (fd < 0)
+                return -errno;
+        if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+                return -EINVAL;
+        x->network = STEAL_FD(fd);
+        return 0;
+}
+
 static int write_map(pid_t pid, const char *which, const struct step *s) {
         char path[48], text[64];
 
@@ -289,10 +303,10 @@ static int tree_chown(struct execution *x, const struct step *s) {
 }
 
 tree_step_fn *const tree_steps[_STEP_MAX] = {
-        [STEP_TREE_OPEN] = tree_open,     [STEP_TREE_NEW] = tree_new,         [STEP_TREE_OVERLAY] = tree_overlay,
-        [STEP_TREE_NODE] = tree_node,     [STEP_TREE_SOCKET] = tree_socket,   [STEP_HOST_DIR] = host_dir,
-        [STEP_ID_MAP] = id_map,           [STEP_TREE_IDMAP] = tree_idmap,     [STEP_TREE_CHOWN] = tree_chown,
-        [STEP_JOURNAL_DIR] = journal_dir, [STEP_JOURNAL_LINK] = journal_link,
+        [STEP_TREE_OPEN] = tree_open,       [STEP_TREE_NEW] = tree_new,       [STEP_TREE_OVERLAY] = tree_overlay,
+        [STEP_TREE_NODE] = tree_node,       [STEP_TREE_SOCKET] = tree_socket, [STEP_HOST_DIR] = host_dir,
+        [STEP_JOIN_NETWORK] = join_network, [STEP_ID_MAP] = id_map,           [STEP_TREE_IDMAP] = tree_idmap,
+        [STEP_TREE_CHOWN] = tree_chown,     [STEP_JOURNAL_DIR] = journal_dir, [STEP_JOURNAL_LINK] = journal_link,
 };
 
 int tree_step(struct execution *x, const struct step *s) {

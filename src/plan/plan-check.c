@@ -43,7 +43,7 @@ static const struct {
         [STEP_ID_MAP] = { PHASE_IDS, ONCE },
         [STEP_TREE_IDMAP] = { PHASE_IDS, TREE },
         [STEP_BECOME_ROOT] = { PHASE_CHILD, ONCE },
-        [STEP_JOIN_NETWORK] = { PHASE_CHILD, ONCE },
+        [STEP_JOIN_NETWORK] = { PHASE_HOST, ONCE },
         [STEP_PRIVATE] = { PHASE_CHILD, ALWAYS | ONCE },
         [STEP_ENTER_ROOT] = { PHASE_CHILD, TREE | USES | ALWAYS | ONCE },
         [STEP_DETACH_OLD_ROOT] = { PHASE_CHILD, ALWAYS | ONCE },
@@ -190,8 +190,6 @@ static const char *rule_users(const struct walk *w, const struct step *s) {
 static const char *rule_root(const struct walk *w, const struct step *s) {
         if (s->phase < PHASE_CHILD)
                 return NULL;
-        if (s->kind == STEP_JOIN_NETWORK)
-                return w->seen[STEP_ENTER_ROOT] ? "its path is one of the host, which is left" : NULL;
         if ((has(s, MOUNTS | PATH) || s->kind == STEP_ENTER_ROOT) && !w->seen[STEP_PRIVATE])
                 return "what is mounted would reach the host";
         if (has(s, PATH) && !w->seen[STEP_ENTER_ROOT])

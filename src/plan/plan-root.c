@@ -188,7 +188,7 @@ void plan_root_enter(struct chapter *c) {
         if (c->users)
                 plan_add(c->plan, PHASE_CHILD, STEP_BECOME_ROOT, "--private-users");
         if (c->spec->network.namespace_path) {
-                s = plan_add(c->plan, PHASE_CHILD, STEP_JOIN_NETWORK, "--network-namespace-path");
+                s = plan_add(c->plan, PHASE_HOST, STEP_JOIN_NETWORK, "--network-namespace-path");
                 s->source = plan_string(c->plan, c->spec->network.namespace_path);
         }
         plan_add(c->plan, PHASE_CHILD, STEP_PRIVATE, "a container's mounts are its own");

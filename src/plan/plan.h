@@ -39,13 +39,13 @@ enum step_kind {
         STEP_HOST_DIR,    /* directory `target` on the host, mode; removed at the end when STEP_UNDO */
         STEP_JOURNAL_DIR, /* directory `target` on the host, whose parent exists, in place of a symlink; it stays */
         STEP_JOURNAL_LINK, /* symlink `target` on the host to `source`, in place of another or an empty directory; it stays */
+        STEP_JOIN_NETWORK, /* the child is born into the network namespace at source: a user namespace of its own may not join */
         /* PHASE_IDS */
         STEP_ID_MAP,     /* uid_map and gid_map of the child: 0 -> number[0], number[1] ids */
         STEP_TREE_IDMAP, /* the tree shows its owners through the user namespace of the child; number[0]: enum spec_idmap;
                           * number[1]: the owner on disk that is shown as node.uid, the child's root */
         /* PHASE_CHILD */
-        STEP_BECOME_ROOT, /* user and group 0 of the new user namespace, no supplementary groups */
-        STEP_JOIN_NETWORK,
+        STEP_BECOME_ROOT,      /* user and group 0 of the new user namespace, no supplementary groups */
         STEP_PRIVATE,          /* nothing that is mounted from here on reaches the host */
         STEP_ENTER_ROOT,       /* the tree becomes /, what was / hangs on top of it, out of reach of paths */
         STEP_DETACH_OLD_ROOT,  /* and is gone */

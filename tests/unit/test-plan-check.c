@@ -109,7 +109,6 @@ BREAK(no_users, p->clone_flags &= ~(uint64_t) PLAN_CLONE_NEWUSER)
 BREAK(map_late, move(p, STEP_TREE_IDMAP, STEP_ID_MAP))
 BREAK(not_root, drop(p, STEP_BECOME_ROOT))
 BREAK(not_root_yet, move(p, STEP_PRIVATE, STEP_BECOME_ROOT))
-BREAK(network_late, move(p, STEP_JOIN_NETWORK, STEP_HOSTNAME))
 BREAK(public, move(p, STEP_ENTER_ROOT, STEP_PRIVATE))
 BREAK(host_path, move_at(p, find(p, STEP_MOUNT, "/proc"), find(p, STEP_ENTER_ROOT, NULL)))
 BREAK(other_root, at(p, STEP_ENTER_ROOT)->tree = TREE_RUN)
@@ -164,7 +163,6 @@ static const struct {
         { break_map_late, "users are not mapped yet" },
         { break_not_root, "it is not done by root of the user namespace" },
         { break_not_root_yet, "it is not done by root of the user namespace" },
-        { break_network_late, "its path is one of the host, which is left" },
         { break_public, "what is mounted would reach the host" },
         { break_host_path, "its path would be one of the host" },
         { break_other_root, "only the root tree can become /" },

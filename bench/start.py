@@ -1,0 +1,212 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""start: what it costs to start a container, beside the peers that are installed. Usage: bench/start.py BUILD [OPTION...]
+
+  --rounds=N   how often each is started; they take turns (30)
+  --tree=DIR   the OS tree (build/trees/bookworm)
+  --smoke      two rounds, no verdict: does it still work?
+
+Starts /bin/true of a Debian tree, everything on that is on by default, in the sandbox of the integration tests (cgroup v2).
+Prints `NAME.WHAT VALUE UNIT (MIN .. MAX)`: wall and CPU time, system calls up to the payload's start, the peak of a memory
+control group where there is one; then a table of targets. All of it goes to BUILD/bench/start.json.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
+MSEC = 1000
+
+
+def allowed_calls():
+    """About what muster-spawn allows: every call of its table but those of groups that want a privilege, or nobody wants."""
+    refused = {"@clock", "@cpu-emulation", "@debug", "@module", "@obsolete", "@pkey", "@privileged", "@raw-io", "@reboot", "@swap",
+               "@memlock"}
+    names, group = set(), None
+    for line in (TOP / "src" / "plan" / "syscall-groups.txt").read_text().splitlines():
+        if line.startswith("@"):
+            group = line.split(":")[0]
+        elif line.startswith((" ", "\t")) and group not in refused:
+            names |= {word for word in line.split() if not word.startswith("@")}
+    return sorted(names)
+
+
+def crun_bundle(tree, directory):
+    """A bundle of the default configuration, with a filter of the usual shape, that runs /bin/true."""
+    subprocess.run(["crun", "spec"], cwd=directory, check=True)
+    path = directory / "config.json"
+    config = json.loads(path.read_text())
+    config["process"].update(terminal=False, args=["/bin/true"])
+    config["root"] = {"path": str(tree), "readonly": False}
+    config["linux"].pop("resources", None)
+    config["linux"]["cgroupsPath"] = "/bench-crun"
+    config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
+                                  "syscalls": [{"names": allowed_calls(), "action": "SCMP_ACT_ALLOW"}]}
+    path.write_text(json.dumps(config))
+
+
+def commands(build, tree, directory):
+    """name: command; those whose program is missing are left out, and named."""
+    spawn = [str(build / "muster-spawn"), "-q", "-D", str(tree), "--pipe"]
+    stock = ["systemd-nspawn", "-q", "-D", str(tree), "--pipe", "--register=no", "--keep-unit"]
+    true = ["/bin/true"]
+    found = {
+        "bin-true": true,
+        "floor": [str(build / "bench" / "floor"), str(tree), *true],
+        "floor-netns": [str(build / "bench" / "floor"), "--netns", str(tree), *true],
+        "muster-spawn": [*spawn, *true],
+        "muster-spawn-network": [*spawn, "--private-network", *true],
+        "muster-spawn-users": [*spawn, "--private-users=pick", *true],
+        "muster-spawn-pid2": [*spawn, "--as-pid2", *true],
+        "muster-spawn-volatile": [*spawn, "--volatile=overlay", *true],
+        "muster-spawn-ephemeral": [*spawn, "--ephemeral", *true],
+    }
+    if shutil.which("systemd-nspawn"):
+        found |= {"nspawn": [*stock, *true], "nspawn-network": [*stock, "--private-network", *true],
+                  "nspawn-users": [*stock, "--private-users=pick", *true], "nspawn-pid2": [*stock, "--as-pid2", *true],
+                  "nspawn-volatile": [*stock, "--volatile=overlay", *true]}
+    if shutil.which("bwrap"):
+        found["bubblewrap"] = ["bwrap", "--unshare-all", "--share-net", "--bind", str(tree), "/", "--proc", "/proc",
+                               "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run", *true]
+    if shutil.which("crun"):
+        crun_bundle(tree, directory)
+        found["crun-filter"] = ["crun", f"--root={directory}/state", "run", f"--bundle={directory}", "bench"]
+    if shutil.which("lxc-execute"):
+        config = directory / "lxc.conf"
+        config.write_text(f"lxc.rootfs.path = dir:{tree}\nlxc.uts.name = bench\nlxc.net.0.type = none\n")
+        found["lxc-execute"] = ["lxc-execute", "-n", "bench", "-f", str(config), "--", *true]
+    return found
+
+
+def once(command):
+    """Wall and CPU milliseconds of the whole tree of processes."""
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if code.returncode:
+        raise SystemExit(f"{' '.join(command)} failed: {code.stderr.decode(errors='replace')[-500:]}")
+    return wall * MSEC, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * MSEC
+
+
+def calls(command, directory):
+    """System calls of everybody until the payload is started, and of the runner after that; not the payload's own."""
+    if not shutil.which("strace"):
+        return None
+    log = directory / "strace"
+    subprocess.run(["strace", "-f", "-qq", "-o", str(log), *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    payload, count = set(), 0
+    for line in log.read_text(errors="replace").splitlines():
+        pid, _, call = line.partition(" ")
+        call = call.strip()
+        if pid in payload or "resumed>" in call or call.startswith(("---", "+++")):
+            continue
+        count += 1
+        if call.startswith('execve("/bin/true"'):
+            payload.add(pid)
+    return count
+
+
+def peak(command):
+    """KiB, by memory.peak of a control group of its own (Linux 5.19); None where there is no such controller."""
+    group = pathlib.Path("/sys/fs/cgroup") / f"bench-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError:
+        return None
+    try:
+        if not (group / "memory.peak").exists():
+            return None
+        subprocess.run(command, preexec_fn=lambda: (group / "cgroup.procs").write_text("0"), stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return int((group / "memory.peak").read_text()) / 1024
+    finally:
+        group.rmdir()
+
+
+TARGETS = [  # text, metric of ours, limit, divided by
+    ("start: wall, to nspawn", "muster-spawn.wall", 1 / 8, "nspawn.wall"),
+    ("with --private-network", "muster-spawn-network.wall", 1 / 8, "nspawn-network.wall"),
+    ("with --private-users=pick", "muster-spawn-users.wall", 1 / 8, "nspawn-users.wall"),
+    ("with --as-pid2", "muster-spawn-pid2.wall", 1 / 8, "nspawn-pid2.wall"),
+    ("with --volatile=overlay", "muster-spawn-volatile.wall", 1 / 8, "nspawn-volatile.wall"),
+    ("start: wall, to crun with a filter", "muster-spawn.wall", 1, "crun-filter.wall"),
+    ("start: wall, to bubblewrap", "muster-spawn.wall", 1, "bubblewrap.wall"),
+    ("start: wall, to the floor", "muster-spawn.wall", 2.5, "floor.wall"),
+    ("start: system calls", "muster-spawn.calls", 300, None),
+    ("--ephemeral: ms more", "muster-spawn-ephemeral.wall", 10, "-muster-spawn.wall"),
+    ("peak of memory, KiB", "muster-spawn.peak", 1536, None),
+]
+
+
+def verdicts(medians):
+    print(f"\n{'target':44} {'value':>9}    limit")
+    for text, metric, limit, base in TARGETS:
+        value = medians.get(metric)
+        other = medians.get(base.lstrip("-")) if base else None
+        if value is None or (base and other is None):
+            print(f"{text:44} {'-':>9}    {limit:.4g}   not measured")
+            continue
+        value = value if not base else value - other if base.startswith("-") else value / other
+        print(f"{text:44} {value:9.3g} <= {limit:.4g}   {'met' if value <= limit else 'NOT MET'}")
+
+
+def measure(options, build):
+    values = {}
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        todo = commands(build, options.tree, directory)
+        missing = {"systemd-nspawn", "bwrap", "crun", "lxc-execute"} - {p for p in map(os.path.basename, (
+            c[0] for c in todo.values()))}
+        if missing:
+            print(f"# not installed: {', '.join(sorted(missing))}")
+        for command in todo.values():
+            once(command)  # warms what can be warm
+        for _ in range(options.rounds):
+            for who, command in todo.items():
+                wall, cpu = once(command)
+                values.setdefault(f"{who}.wall", []).append(wall)
+                values.setdefault(f"{who}.cpu", []).append(cpu)
+        for who, command in todo.items():
+            for what, value in (("calls", calls(command, directory)), ("peak", peak(command))):
+                if value is not None:
+                    values[f"{who}.{what}"] = [value]
+    return values
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--tree", type=pathlib.Path, default=TOP / "build" / "trees" / "bookworm")
+    parser.add_argument("--smoke", action="store_true")
+    options = parser.parse_args()
+    build, options.tree = options.build.resolve(), options.tree.resolve()
+    if "MUSTER_SANDBOX" not in os.environ:
+        os.execv(sys.executable, [sys.executable, str(SANDBOX), "v2", sys.executable, *sys.argv])
+    if options.smoke:
+        options.rounds = 2
+    print(f"# {platform.release()} {platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+    values = measure(options, build)
+    units = {"wall": "ms", "cpu": "ms", "calls": "calls", "peak": "KiB"}
+    for name, list_ in values.items():
+        print(f"{name:34} {statistics.median(list_):10.2f} {units[name.rsplit('.', 1)[1]]:6}"
+              + (f" ({min(list_):.2f} .. {max(list_):.2f})" if len(list_) > 1 else ""))
+    (build / "bench").mkdir(exist_ok=True)
+    (build / "bench" / "start.json").write_text(json.dumps(values, indent=1))
+    if not options.smoke:
+        verdicts({name: statistics.median(list_) for name, list_ in values.items()})
+
+
+if __name__ == "__main__":
+    main()
