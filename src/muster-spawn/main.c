@@ -4,7 +4,7 @@
  *   main.c, settings.c  command line, environment and settings file to one spec (spec/)
  *   run.c               the life of a run: lock, ask, plan, make, register, supervise, put away
  *   prepare-tree.c      what has to be there first: template, range of users, private version (ephemeral.c, uid-range.c)
- *   payload-cgroup.c    the control group that it happens in, limited by scope-policy.c; or, by systemd, by scope-unit.c
+ *   payload-cgroup.c    the control group of it all, limited by scope-policy.c, or by systemd: scope-unit.c
  *   gather-*.c          asks host and tree: facts (plan/facts.h)
  *   plan/               spec and facts to a list of steps; --dry-run ends there
  *   execute.c, trees.c  the runner's steps; clone; what the child reports

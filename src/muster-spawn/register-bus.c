@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* busctl(1) speaks D-Bus for us: a program that is linked statically and shall start fast has no library for it, and whoever has
- * systemd-machined has busctl. It costs some milliseconds, on such hosts only. */
+/* busctl(1) speaks D-Bus for us: a program that is linked statically and shall start fast has no library for it, and
+ * whoever has systemd-machined has busctl. It costs some milliseconds, on such hosts only. */
 #include "muster-spawn/register-bus.h"
 
 #include <errno.h>

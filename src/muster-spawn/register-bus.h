@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* muster-spawn/register-bus.h: the registry over D-Bus, where it is a systemd-machined that speaks no Varlink (before 257). */
+/* muster-spawn/register-bus.h: the registry over D-Bus, where it is a systemd-machined that speaks no Varlink (before
+ * 257). */
 #pragma once
 
 struct registration;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* muster-spawn/register.h: tells the registry of the machine, over Varlink: musterd, or systemd-machined from 257 on; an older one,
- * which only a host with systemd as PID 1 has, over D-Bus. */
+/* muster-spawn/register.h: tells the registry of the machine, over Varlink: musterd, or systemd-machined from 257 on;
+ * an older one, which only a host with systemd as PID 1 has, over D-Bus. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@ struct registration {
         bool allocate_unit; /* the registry shall have a scope made for the leader */
 };
 
-/* 0: registered. -EHOSTDOWN: there is no registry. -EEXIST: the name is taken. -EACCES. -EREMOTEIO: it refused, and *error (malloc'ed)
- * says by which error. */
+/* 0: registered. -EHOSTDOWN: there is no registry. -EEXIST: the name is taken. -EACCES. -EREMOTEIO: it refused, and
+ * *error (malloc'ed) says by which error. */
 int register_machine(const struct registration *m, char **error);
 int unregister_machine(const char *name);
