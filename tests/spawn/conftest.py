@@ -9,6 +9,7 @@ By hand, from the top of the checkout, as root, with the trees of tools/os-tree 
 """
 import os
 import pathlib
+import shutil
 import sys
 
 import pytest
@@ -69,3 +70,11 @@ def containers():
     yield start
     for container in started:
         container.close()
+
+
+@pytest.fixture
+def box(tree):
+    """A copy in memory of the smallest system there is, with the program `probe` in it."""
+    made = tree("busybox", copy=True)
+    shutil.copy(spawn.payload("probe"), made.root / "bin")
+    return made
