@@ -62,18 +62,22 @@ static int replace_link(const struct step *s) {
         return 0;
 }
 
+static int make_node(const struct step *s) {
+        int r = s->node.type == NODE_SYMLINK ? symlink(s->source, s->target) : mkdir(s->target, s->node.mode);
+
+        return r < 0 && errno != EEXIST ? -errno : 0;
+}
+
 static int node(struct execution *x, const struct step *s) {
         int r;
 
-        if (s->flags & STEP_CREATE) {
-                r = child_make_parents(s->target);
-                if (r < 0)
-                        return r;
-        }
         if (s->node.type == NODE_SYMLINK && (s->flags & STEP_REPLACE))
                 return replace_link(s);
-        r = s->node.type == NODE_SYMLINK ? symlink(s->source, s->target) : mkdir(s->target, s->node.mode);
-        return r < 0 && errno != EEXIST ? -errno : 0;
+        r = make_node(s);
+        if (r != -ENOENT || !(s->flags & STEP_CREATE))
+                return r;
+        r = child_make_parents(s->target);
+        return r < 0 ? r : make_node(s);
 }
 
 static int remove_file(struct execution *x, const struct step *s) {

@@ -22,15 +22,31 @@ static const char *const image_directories[] = {
         "/etc/machines", "/run/machines", IMAGES, "/var/lib/container", "/usr/local/lib/machines", "/usr/lib/machines",
 };
 
-static int resolve(const char *path, struct facts *f, struct diag *diag) {
-        struct stat st;
+/* Its path without symlinks and dots, as the kernel tells it. */
+static int real_path(int fd, const char *path, char **ret) {
+        char link[32], target[PATH_MAX];
+        ssize_t n;
 
-        f->root = realpath(path, NULL);
-        if (!f->root)
-                return diag_set(diag, -errno, "--directory", "cannot find %.80s: %s", path, strerror(errno));
-        if (stat(f->root, &st) < 0 || !S_ISDIR(st.st_mode))
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, target, sizeof(target) - 1);
+        if (n > 0 && target[0] == '/') {
+                target[n] = '\0';
+                *ret = strdup(target);
+        } else
+                *ret = realpath(path, NULL);
+        return *ret ? 0 : -errno;
+}
+
+static int resolve(const char *path, struct facts *f, struct diag *diag) {
+        AUTO_CLOSE int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r;
+
+        if (fd < 0 && errno == ENOTDIR && access(path, F_OK) == 0)
                 return diag_set(diag, -ENOTDIR, "--directory",
                                 "%.80s is no directory; for a disk image there is --image=", path);
+        r = fd < 0 ? -errno : real_path(fd, path, &f->root);
+        if (r < 0)
+                return diag_set(diag, r, "--directory", "cannot find %.80s: %s", path, strerror(-r));
         return 0;
 }
 

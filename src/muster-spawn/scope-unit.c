@@ -18,7 +18,11 @@
 #define MARK "MUSTER_SPAWN_SCOPE" /* tells the second of us that it is in its scope, and what its name is */
 
 bool under_systemd(void) {
-        return access("/run/systemd/system", F_OK) == 0;
+        static int known = -1; /* it does not change while we run */
+
+        if (known < 0)
+                known = access("/run/systemd/system", F_OK) == 0;
+        return known;
 }
 
 static int property(char ***words, const char *text) {

@@ -112,9 +112,10 @@ static void hide_in_proc(struct chapter *c) {
         s = plan_add(c->plan, PHASE_CHILD, STEP_REMOUNT, HIDE);
         s->target = "/proc/sys";
         s->attributes = API_ATTRIBUTES | ATTR_READ_ONLY;
+        /* The attributes are those of /run/host, where the mask lies. */
         for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
-                bind(c, "/run/host/inaccessible/reg", masked[i], API_ATTRIBUTES | ATTR_READ_ONLY, HIDE)->flags =
-                        STEP_IF_EXISTS;
+                if (c->facts->has_kcore || !streq(masked[i], "/proc/kcore"))
+                        bind(c, "/run/host/inaccessible/reg", masked[i], 0, HIDE)->flags = STEP_IF_EXISTS;
         for (size_t i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++)
                 bind(c, read_only[i], read_only[i], API_ATTRIBUTES | ATTR_READ_ONLY, HIDE)->flags = STEP_IF_EXISTS;
 }
@@ -150,7 +151,7 @@ void plan_api_second(struct chapter *c) {
         os_release(c);
         if (!c->spec->api_writable)
                 hide_in_proc(c);
-        bind(c, "/run/host/proc-sys-kernel-random-boot-id", "/proc/sys/kernel/random/boot_id",
-             API_ATTRIBUTES | ATTR_READ_ONLY, "every container has a boot id of its own");
-        bind(c, "/run/host/proc-kmsg", "/proc/kmsg", API_ATTRIBUTES | ATTR_READ_ONLY, HIDE)->flags = STEP_IF_EXISTS;
+        bind(c, "/run/host/proc-sys-kernel-random-boot-id", "/proc/sys/kernel/random/boot_id", 0,
+             "every container has a boot id of its own");
+        bind(c, "/run/host/proc-kmsg", "/proc/kmsg", 0, HIDE)->flags = STEP_IF_EXISTS;
 }
