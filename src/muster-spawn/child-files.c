@@ -116,11 +116,16 @@ static bool holds(int fd, const char *data, size_t size) {
         }
 }
 
-/* A symlink there is the tree's own arrangement, and is left alone. O_NONBLOCK: a fifo there makes nobody wait. What is right
- * already stays: some file systems write a truncated file out as soon as it is closed, which takes longer than all the rest. */
+/* A symlink there is the tree's own arrangement, and is left alone; so is a device, which is not even opened, because that alone
+ * can have effects. What is right already stays: some file systems write a truncated file out as soon as it is closed, which
+ * takes longer than all the rest. */
 static int overwrite(const struct step *s) {
-        int fd = open(s->target, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, s->node.mode), r;
+        struct stat st;
+        int fd, r;
 
+        if (lstat(s->target, &st) == 0 && !S_ISREG(st.st_mode))
+                return -ELOOP;
+        fd = open(s->target, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, s->node.mode);
         if (fd < 0)
                 return -errno;
         if (holds(fd, s->source, s->number[0])) {

@@ -110,7 +110,8 @@ static int tree_new(struct execution *x, const struct step *s) {
         if (fd < 0)
                 return fd;
         x->trees[s->tree] = fd;
-        if (s->node.uid && fchown(fd, s->node.uid, s->node.gid) < 0)
+        /* The descriptor of a new mount is one of O_PATH. */
+        if (s->node.uid && fchownat(fd, "", s->node.uid, s->node.gid, AT_EMPTY_PATH) < 0)
                 return -errno;
         return 0;
 }
