@@ -38,8 +38,9 @@ lint:
 
 bench: build
 	@tools/install-deps bench
-	@ninja -C build bench/bench-client
+	@ninja -C build bench/bench-client bench/floor
 	@$(PYTHON) bench/run.py build $(BENCH)
+	@$(PYTHON) bench/start.py build
 
 install: build
 	DESTDIR=$(abspath $(DESTDIR)) meson install -C build --no-rebuild

@@ -193,6 +193,9 @@ def main():
     options = parser.parse_args()
     build, options.tree = options.build.resolve(), options.tree.resolve()
     if "MUSTER_SANDBOX" not in os.environ:
+        if not options.tree.exists():
+            options.tree.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run([TOP / "tools" / "os-tree", "bookworm", options.tree], check=True)
         os.execv(sys.executable, [sys.executable, str(SANDBOX), "v2", sys.executable, *sys.argv])
     if options.smoke:
         options.rounds = 2
