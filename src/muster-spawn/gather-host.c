@@ -358,11 +358,24 @@ static bool has_relative_mount(const struct spec *s) {
         return false;
 }
 
+/* Descriptors that a service manager has opened for the payload: sd_listen_fds(3). All that we open ourselves closes on exec,
+ * which tells it from those, should there be less of them than was said. */
+static void passed_descriptors(struct facts *f) {
+        const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+        uint32_t number, count;
+
+        if (!pid || !fds || parse_u32(pid, &number) < 0 || number != (uint32_t) getpid() || parse_u32(fds, &count) < 0)
+                return;
+        while ((uint32_t) f->n_passed_fds < count && fcntl(3 + f->n_passed_fds, F_GETFD) == 0)
+                f->n_passed_fds++;
+}
+
 int gather_host(const struct spec *spec, const struct payload_cgroup *cgroup, struct facts *f, struct diag *diag) {
         int r;
 
         own_capabilities(f);
         f->in_initial_userns = in_initial_userns();
+        passed_descriptors(f);
         limits(f);
         f->terminal_type = getenv("TERM");
         f->stdio_is_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
