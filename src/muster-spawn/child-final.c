@@ -173,11 +173,21 @@ static int stub(struct execution *x, const struct step *s) {
         return stub_init(&x->mask, environment, used);
 }
 
+/* What the caller ignores (nohup(1), a daemon's SIGPIPE) would be ignored in all that the payload starts, as long as it lives. The
+ * C library keeps two numbers for itself, which it refuses to set. */
+static void default_dispositions(void) {
+        const struct sigaction by_default = { .sa_handler = SIG_DFL };
+
+        for (int sig = 1; sig < _NSIG; sig++)
+                (void) sigaction(sig, &by_default, NULL);
+}
+
 /* Tries the candidates in their order, as execvp(3) does. */
 static int execute(struct execution *x, const struct step *s) {
         const struct plan_payload *p = &x->plan->payload;
         int first_error = 0;
 
+        default_dispositions();
         if (sigprocmask(SIG_SETMASK, &x->mask, NULL) < 0)
                 return -errno;
         /* Whatever else is open, ours or left by the caller, closes when the program starts. */
