@@ -317,6 +317,18 @@ int ephemeral_make(const char *path, const struct ephemeral_owners *owners, stru
         return r < 0 ? told(r, "--ephemeral", path, diag) : 0;
 }
 
+void ephemeral_clean(const char *path) {
+        AUTO_FREE char *beside = directory_of(path);
+        const char *const places[] = { beside, path, "/var/tmp" };
+
+        for (size_t i = 0; i < ELEMENTS(places); i++) {
+                AUTO_CLOSE int dir = places[i] ? open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+
+                if (dir >= 0)
+                        remove_left_overs(places[i], dir, name_of(path));
+        }
+}
+
 int ephemeral_again(const struct ephemeral *e) {
         AUTO_FREE char *work = NULL;
 

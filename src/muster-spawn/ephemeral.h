@@ -29,6 +29,8 @@ struct ephemeral_owners {
  * .#machine.NAME and a random number, in the cheapest way that this file system has: a snapshot of btrfs; copies that share blocks; an
  * overlay; copies. Removes first what runs that were killed left behind there. Negative errno with a diag; -EINTR: a signal is pending. */
 int ephemeral_make(const char *tree, const struct ephemeral_owners *owners, struct ephemeral *ret, struct diag *diag);
+/* Removes what runs of that tree that were killed left behind. */
+void ephemeral_clean(const char *tree);
 /* For another run with the same files, after a reboot. */
 int ephemeral_again(const struct ephemeral *e);
 void ephemeral_remove(struct ephemeral *e);

@@ -55,6 +55,9 @@ void execution_done(struct execution *x) {
         close_fd(&x->pidfd);
         for (size_t i = strv_length(x->throw_away); i-- > 0;)
                 remove_tree(x->throw_away[i]);
+        for (size_t i = 0; i < x->n_throw_away_locks; i++)
+                close_fd(&x->throw_away_locks[i]);
+        free(x->throw_away_locks);
         for (size_t i = strv_length(x->made); i-- > 0;)
                 rmdir(x->made[i]);
         strv_free(x->throw_away);

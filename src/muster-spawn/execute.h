@@ -33,7 +33,9 @@ struct execution {
         const struct payload_cgroup *cgroup; /* borrowed, may be NULL */
         int n_passed_fds;
         char **throw_away; /* directories below /var/tmp that are removed at the end, with all that is in them */
-        char **made;       /* empty directories on the host that are removed at the end */
+        int *throw_away_locks;
+        size_t n_throw_away_locks;
+        char **made; /* empty directories on the host that are removed at the end */
 };
 
 int execution_init(struct execution *x, const struct plan *plan);

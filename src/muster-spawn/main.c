@@ -20,6 +20,7 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "muster-spawn/clean-up.h"
 #include "muster-spawn/gather.h"
 #include "muster-spawn/log-stderr.h"
 #include "muster-spawn/protect-self.h"
@@ -82,6 +83,8 @@ static int complete(struct spec *spec, char *const argv[], struct diag *diag) {
                 r = spec_check_supported(spec, diag);
         for (size_t i = 0; r >= 0 && spec->notices && spec->notices[i]; i++)
                 log_notice("%s", spec->notices[i]);
+        if (r >= 0 && spec->cleanup)
+                return r;
         if (r >= 0 && spec->dry_run == DRY_RUN_NO)
                 r = unprivileged_enter(spec);
         if (r >= 0)
@@ -107,7 +110,9 @@ int main(int argc, char *argv[]) {
                 return values(diag.field);
         case 0:
                 r = complete(&spec, argv, &diag);
-                return r < 0 ? refuse(r, &diag) : run_machine(&spec);
+                if (r < 0)
+                        return refuse(r, &diag);
+                return spec.cleanup ? clean_up(&spec) : run_machine(&spec);
         default:
                 return refuse(r, &diag);
         }

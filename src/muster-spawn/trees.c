@@ -27,6 +27,7 @@
 #include "muster-spawn/idmap-ns.h"
 #include "muster-spawn/overlay.h"
 #include "muster-spawn/interrupt.h"
+#include "muster-spawn/throw-away.h"
 #include "plan/ids.h"
 #include "sys/fileio.h"
 #include "sys/mountfd.h"
@@ -37,16 +38,22 @@
 
 /* A new directory below /var/tmp; its path is kept for the end. The caller's umask is 0. */
 int tree_throw_away(struct execution *x, uid_t owner, const char **ret) {
-        static const char pattern[] = "/var/tmp/muster-spawn-XXXXXX";
-        char path[sizeof(pattern)], *source, *inner;
+        char path[sizeof(THROW_AWAY_PATTERN)], *source, *inner;
+        AUTO_CLOSE int lock = -EBADF;
+        int *locks;
 
-        memcpy(path, pattern, sizeof(pattern));
-        if (!mkdtemp(path))
-                return -errno;
-        if (strv_extend(&x->throw_away, path) < 0) {
+        throw_away_clean();
+        lock = throw_away_make(path);
+        if (lock < 0)
+                return lock;
+        locks = reallocarray(x->throw_away_locks, x->n_throw_away_locks + 1, sizeof(*locks));
+        if (locks)
+                x->throw_away_locks = locks;
+        if (!locks || strv_extend(&x->throw_away, path) < 0) {
                 rmdir(path);
                 return -ENOMEM;
         }
+        locks[x->n_throw_away_locks++] = STEAL_FD(lock);
         if (asprintf(&source, "%s/src", path) < 0)
                 return -ENOMEM;
         inner = source;

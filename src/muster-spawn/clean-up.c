@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "muster-spawn/clean-up.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "muster-spawn/ephemeral.h"
+#include "muster-spawn/gather.h"
+#include "muster-spawn/lock.h"
+#include "muster-spawn/throw-away.h"
+#include "plan/facts.h"
+#include "spec/spec.h"
+
+/* Empty on our side; -EBUSY where it is mounted in a machine that runs. */
+static int remove_tunnel(const char *machine) {
+        AUTO_FREE char *path = NULL;
+
+        if (asprintf(&path, "/run/systemd/nspawn/propagate/%s", machine) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        return rmdir(path) < 0 && errno != ENOENT && errno != EBUSY ? -errno : 0;
+}
+
+int clean_up(const struct spec *spec) {
+        AUTO(facts_done) struct facts image = { 0 };
+        struct image_lock lock = IMAGE_LOCK_EMPTY;
+        struct diag diag = { 0 };
+        int r = gather_image(spec, &image, &diag);
+
+        if (r < 0) {
+                log_error("%s: %s", *diag.field ? diag.field : "--cleanup", diag.text);
+                return EXIT_FAILURE;
+        }
+        /* The lock files of a run that was killed go with ours. */
+        r = image_lock(image.root, true, &lock);
+        if (r == -EBUSY)
+                log_error("--cleanup: %s is busy: a machine runs from it", image.root);
+        else if (r < 0)
+                log_error_errno(r, "--cleanup: cannot lock %s", image.root);
+        if (r < 0)
+                return EXIT_FAILURE;
+        ephemeral_clean(image.root);
+        throw_away_clean();
+        r = remove_tunnel(image.machine);
+        if (r < 0)
+                log_error_errno(r, "--cleanup: cannot remove the mount tunnel of %s", image.machine);
+        image_unlock(&lock);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
