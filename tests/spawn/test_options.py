@@ -173,9 +173,23 @@ def test_cleanup(box):
     """What a run that was killed has left in /run goes; with it the hidden copy, which has its own tests."""
     place = pathlib.Path("/run/systemd/nspawn/propagate/box")
     place.mkdir(parents=True, exist_ok=True)
-    result = spawn.run(spawn.OURS, box, "--cleanup")
+    thrown = pathlib.Path("/var/tmp/muster-spawn-abcdef")
+    (thrown / "src/deep").mkdir(parents=True)
+    result = spawn.run(spawn.OURS, box, "--cleanup", command=["touch", "/ran"])
     assert result.code == 0, result
-    assert not place.exists()
+    assert not place.exists() and not thrown.exists() and not (box.root / "ran").exists()
+
+
+def test_cleanup_of_what_runs(box, containers):
+    container = containers(spawn.OURS, box, "--bind=:/mnt/a", input=True,
+                           command=["sh", "-c", "echo there; read x; touch /mnt/a/x && echo fine"])
+    container.expect("there")
+    result = spawn.run(spawn.OURS, box, "--cleanup")
+    assert result.code == 1 and "busy" in result.messages
+    assert spawn.run(spawn.OURS, None, f"--directory={box.place}", "--cleanup").code == 0
+    container.send("go\n")
+    container.expect("fine")
+    assert container.end() == 0
 
 
 # Execution
