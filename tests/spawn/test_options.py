@@ -11,6 +11,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -323,7 +324,9 @@ def test_socket_activation(box):
     listener.listen()
     cgroup = spawn.ControlGroup()
 
-    start = ["sh", "-c", f'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=name; exec "$@" 3<&{listener.fileno()}', "start"]
+    start = [sys.executable, "-c", "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(LISTEN_FDS='1', "
+             "LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES='name'); os.execv(sys.argv[2], sys.argv[2:])",
+             str(listener.fileno())]
     words = [spawn.program(spawn.OURS), "--register=no", "--keep-unit", "--pipe", f"--directory={box.root}", "sh", "-c",
              "ls /proc/self/fd | tr '\\n' ' '; echo ${LISTEN_FDNAMES-none}; probe listen"]
     process = subprocess.Popen([*start, *words], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
