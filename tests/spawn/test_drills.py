@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Hostile trees and payloads: nothing of the host is changed, learned or kept waiting.
 
-A fort is a directory of this host that no container has any business with; bait() puts files into it that a tree tries to
-reach. What the machine may see of the host by the plan (its os-release, name resolution, time zone) is no secret.
+A fort is a directory of this host that no container has any business with, with files that a tree tries to reach. What the machine may see of the host by the plan (its os-release, name resolution, time zone) is no secret.
 """
 import array
 import ctypes
@@ -57,7 +56,8 @@ def fort(box):
 
 
 def inside(box, script, *options, **keywords):
-    result = spawn.run(spawn.OURS, box, *options, command=["sh", "-c", script], timeout=keywords.pop("timeout", 20), **keywords)
+    keywords.setdefault("timeout", 20)
+    result = spawn.run(spawn.OURS, box, *options, command=["sh", "-c", script], **keywords)
     assert SECRET not in result.output + result.messages, result
     return result
 
@@ -171,8 +171,8 @@ def test_devices_are_not_opened(box, name):
     os.close(watch)
 
 
-@pytest.mark.parametrize("content", [b"x" * (100 << 20), b"0\0" * 16 + b"\n", b"0" * 32 + b"\n", b"\xff" * 32, b"/etc/shadow"],
-                         ids=["huge", "nul", "zero", "bytes", "path"])
+@pytest.mark.parametrize("content", [b"x" * (100 << 20), b"0\0" * 16 + b"\n", b"0" * 32 + b"\n", b"\xff" * 32,
+                                     b"/etc/shadow"], ids=["huge", "nul", "zero", "bytes", "path"])
 def test_machine_id(box, fort, content):
     (box.root / "etc/machine-id").write_bytes(content)
     result = inside(box, "echo $container_uuid")
@@ -313,7 +313,8 @@ def test_setgroups(box, fort):
 def test_ptrace(box, fort, users):
     """Processes of the host have no number inside, so nothing can be done to them."""
     numbers = [os.getpid(), os.getppid()]
-    script = "; ".join(f"probe call {CALLS['ptrace']} 16 {n} 0 0; probe call {CALLS['kill']} {n} 0" for n in numbers if n > 2)
+    script = "; ".join(f"probe call {CALLS['ptrace']} 16 {n} 0 0; probe call {CALLS['kill']} {n} 0"
+                       for n in numbers if n > 2)
     result = inside(box, "sleep 0; " + script, *users)
     assert set(result.output.split()) <= {"ESRCH"}, result
 

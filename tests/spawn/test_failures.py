@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What cannot be had is refused: exit status 1, one sentence that names the option and the value, and nothing was made."""
+"""What cannot be had is refused: exit status 1, a sentence that names the option and the value, and nothing was made."""
 import ctypes
 import os
 import pathlib
@@ -191,7 +191,8 @@ class TestTree:
         assert first.end(timeout=5) == 1
 
     def test_two_readers(self, box, containers):
-        first = containers(spawn.OURS, box, "--read-only", command=["sh", "-c", "echo there; read x"], input=True, name="one")
+        first = containers(spawn.OURS, box, "--read-only", command=["sh", "-c", "echo there; read x"], input=True,
+                           name="one")
         first.expect("there")
         assert spawn.run(spawn.OURS, box, "--read-only", command=["true"]).code == 0
         self.refused(box, words=["busy"])

@@ -114,7 +114,8 @@ def test_not_yet(option, box):
     words += {"--port": ["--network-veth"], "--bind-user-shell": ["--bind-user=daemon"], "--private-users-delegate":
               ["--private-users=managed", "--private-network"], "--bind-user-group": ["--bind-user=daemon"]}.get(option, [])
     place = [] if option in ("--image", "--mstack", "--oci-bundle") else [f"--directory={box.root}"]
-    result = subprocess.run([spawn.program(spawn.OURS), "--keep-unit", "--register=no", *place, *words, "true"], capture_output=True, text=True)
+    result = subprocess.run([spawn.program(spawn.OURS), "--keep-unit", "--register=no", *place, *words, "true"],
+                            capture_output=True, text=True)
     assert result.returncode == 1
     last = result.stderr.splitlines()[-1]
     assert option in last or option.startswith("--forward-journal-") or (words[1:] and words[1].split("=")[0] in last)

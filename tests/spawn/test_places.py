@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""muster-spawn where it is not at home: in itself, in another container, without control groups, without capabilities, and
+"""muster-spawn where it is not at home: in itself, in another container, without control groups or capabilities, and
 started by a caller that has left everything in disorder."""
 import os
 import pathlib
@@ -57,6 +57,12 @@ def test_in_the_original(nest):
 
 
 # Callers
+
+
+def remove_slices():
+    """The slice of machines stays for the next one."""
+    for path in spawn.CGROUP.rglob("machine.slice"):
+        path.rmdir()
 
 
 def start(box, *options, command=("sh", "-c", "echo fine"), **keywords):
@@ -217,8 +223,9 @@ def test_control_groups(box, mode):
     if not os.path.ismount("/sys/fs/cgroup"):
         pytest.skip("there are no control groups here")
     words = [spawn.program(spawn.OURS), "--quiet", "--register=no", "--pipe", f"--directory={box.root}", "echo", "fine"]
-    result = subprocess.run(["unshare", "-m", "sh", "-c", script + '; exec "$@"', "sh", *words], capture_output=True, text=True,
-                            stdin=subprocess.DEVNULL, timeout=30)
+    result = subprocess.run(["unshare", "-m", "sh", "-c", script + '; exec "$@"', "sh", *words],
+                            capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+    remove_slices()
     assert result.stdout == "fine\n", result
 
 
@@ -232,5 +239,4 @@ def test_reboots_leave_no_descriptor(box):
     result = subprocess.run(["sh", "-c", 'ulimit -n 40; exec "$@"', "sh", *words], capture_output=True, text=True,
                             stdin=subprocess.DEVNULL, timeout=60)
     assert (result.returncode, result.stdout) == (5, "4\n"), result
-    for path in spawn.CGROUP.rglob("machine.slice"):  # stays for the next machine
-        path.rmdir()
+    remove_slices()
