@@ -612,7 +612,6 @@ def test_link_journal(sh, box):
     sh("true", "-j")
 
 
-@pytest.mark.xfail(strict=True, reason="--link-journal=host and guest are taken and do nothing")
 @pytest.mark.parametrize("mode", ["host", "guest"])
 def test_link_journal_host(box, mode):
     """A journal that was asked for is linked, or the start fails; here the host has no place for it."""
