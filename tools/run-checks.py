@@ -19,7 +19,7 @@ SUITES = ["lint", "unit", "fuzz"]
 MODES = ["v2", "hybrid", "v1", "none"]  # see tests/integration/sandbox.py
 TREES = ["bookworm", "busybox", "trixie", "forky", "bookworm-sysvinit", "bookworm-openrc", "bookworm-runit", "trixie-boot",
          "forky-boot"]  # see tools/os-tree
-SPAWN_MODES = ["v2", "hybrid"]
+SPAWN_FILES = ["test_options.py", "test_boot.py", "test_drills.py", "test_kill.py", "test_places.py"]
 SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
 SYSTEMD_SUITES = ["bookworm", "forky"]  # see tests/vm/run
 # -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long.
@@ -59,13 +59,13 @@ def run_meson(build, suites):
     return passed, failed, skipped
 
 
-def run_integration(build, mode, directory="integration"):
-    """The tests of a directory in one sandbox; mode: how control groups look there."""
-    tests = TOP / "tests" / directory
-    junit = build / "meson-logs" / f"{directory}-{mode}.junit.xml"
+def run_integration(build, mode, directory="integration", file=None):
+    """The tests of a directory, or of one file in it, in one sandbox; mode: how control groups look there."""
+    tests = TOP / "tests" / directory / (file or "")
+    junit = build / "meson-logs" / f"{directory}-{mode}{file or ''}.junit.xml"
     junit.unlink(missing_ok=True)
     environment = dict(os.environ, MUSTER_BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
-    heading(f"{directory.capitalize()} tests, control groups: {mode}")
+    heading(f"{directory.capitalize()} tests, control groups: {mode}{', ' + file if file else ''}")
     code = subprocess.run(
         [sys.executable, str(SANDBOX), mode, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
          "-ra", "--durations=3", f"--junitxml={junit}", str(tests)],
@@ -174,8 +174,22 @@ def run_all_integration(build, have_trees):
         heading("Waiting for the OS trees")
         have_trees.wait()
     os.environ["MUSTER_SPAWN_TARGETS"] = "muster-spawn"  # by hand they also run with the original
-    return [*(run_integration(build, mode) for mode in MODES),
-            *(run_integration(build, mode, "spawn") for mode in SPAWN_MODES), run_comparison(build)]
+    # Containers are started a thousand times, and sanitizers take ten times as long as a start: they have these tests.
+    results = [run_integration(build, "v2", "spawn", "test_failures.py")]
+    os.environ["MUSTER_SPAWN"] = str(make_plain_spawn(build))
+    results += [run_integration(build, mode) for mode in MODES]
+    results += [run_integration(build, "v2", "spawn", file) for file in SPAWN_FILES]
+    return [*results, run_integration(build, "hybrid", "spawn", "test_places.py"), run_comparison(build)]
+
+
+def make_plain_spawn(build):
+    """muster-spawn as it is installed."""
+    plain = build / "plain"
+    heading("Building muster-spawn without sanitizers")
+    if not (plain / "build.ninja").exists():
+        subprocess.run(["meson", "setup", str(plain), str(TOP), "-Dtests=false"], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(["ninja", "--quiet", "-C", str(plain), "src/muster-spawn/muster-spawn"], check=True)
+    return plain / "src" / "muster-spawn" / "muster-spawn"
 
 
 def make_build(build):

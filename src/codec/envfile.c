@@ -30,11 +30,14 @@ static void skip_line(struct scanner *s) {
 
 /* "KEY=" at the start of a line. 1, 0: this line is no assignment. */
 static int scan_key(struct scanner *s) {
+        const char *start;
+
         buf_clear(&s->key);
         while (s->p < s->end && is_blank(*s->p))
                 s->p++;
-        while (s->p < s->end && is_key_char(*s->p, s->key.size == 0))
-                buf_append_char(&s->key, *s->p++);
+        for (start = s->p; s->p < s->end && is_key_char(*s->p, s->p == start);)
+                s->p++;
+        buf_append(&s->key, start, (size_t) (s->p - start));
         if (s->key.size == 0 || s->p == s->end || *s->p != '=')
                 return 0;
         s->p++;
@@ -72,6 +75,15 @@ static void scan_double_quoted(struct scanner *s) {
         s->keep = s->value.size;
 }
 
+/* What stands for itself, from the character before s->p on: nearly all there is, so it is taken as a whole. */
+static void scan_bare(struct scanner *s) {
+        const char *start = s->p - 1;
+
+        while (s->p < s->end && *s->p != '\n' && *s->p != '\'' && *s->p != '"' && *s->p != '\\')
+                s->p++;
+        buf_append(&s->value, start, (size_t) (s->p - start));
+}
+
 static void scan_value(struct scanner *s) {
         buf_clear(&s->value);
         s->keep = 0;
@@ -90,7 +102,7 @@ static void scan_value(struct scanner *s) {
                         s->p++;
                         s->keep = s->value.size;
                 } else {
-                        put(s, c);
+                        scan_bare(s);
                 }
         }
         if (s->p < s->end)

@@ -32,7 +32,7 @@ class Spawn:
                 (path / "cgroup.procs").write_text("0")
 
         self.process = subprocess.Popen(
-            [str(build / "muster-spawn"), "--quiet", f"--directory={tree.root}", "--console=pipe", *options,
+            [str(world.spawn_program(build)), "--quiet", f"--directory={tree.root}", "--console=pipe", *options,
              "/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             preexec_fn=enter if cgroup else None)
 

@@ -22,7 +22,7 @@ RANGES = pathlib.Path("/run/systemd/nspawn-uid")
 
 def run(build, *arguments, payload=(), check=0, **keywords):
     """muster-spawn, to its end; stdout, or with check=1 what it complains about."""
-    result = subprocess.run([build / "muster-spawn", "--register=no", *arguments, *payload], stdin=subprocess.DEVNULL,
+    result = subprocess.run([world.spawn_program(build), "--register=no", *arguments, *payload], stdin=subprocess.DEVNULL,
                             capture_output=True, text=True, timeout=60, **keywords)
     assert result.returncode == check, result.stderr
     return result.stderr if check else result.stdout
@@ -67,7 +67,7 @@ class Running:
     """muster-spawn in the background, with a payload that says "up"."""
 
     def __init__(self, build, *arguments):
-        self.process = subprocess.Popen([build / "muster-spawn", "--register=no", *arguments,
+        self.process = subprocess.Popen([world.spawn_program(build), "--register=no", *arguments,
                                          "sh", "-c", "echo up; sleep 1000"],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         while True:
@@ -125,10 +125,10 @@ def test_ephemeral_leaves_nothing(build, tree, place):
 
 
 def test_ephemeral_says_how(build, tree):
-    loud = subprocess.run([build / "muster-spawn", "--register=no", "-x", "-D", tree, "true"], stdin=subprocess.DEVNULL,
+    loud = subprocess.run([world.spawn_program(build), "--register=no", "-x", "-D", tree, "true"], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True)
     assert re.search(r"private version of /run/trees/tree \((overlay|copy|reflink copy|btrfs snapshot)\)", loud.stderr)
-    quiet = subprocess.run([build / "muster-spawn", "--register=no", "-q", "-x", "-D", tree, "true"],
+    quiet = subprocess.run([world.spawn_program(build), "--register=no", "-q", "-x", "-D", tree, "true"],
                            stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert "private version" not in quiet.stderr
 
@@ -139,7 +139,7 @@ def test_ephemeral_by_snapshot_or_shared_blocks(build, tree, file_system):
         subprocess.run(["btrfs", "-q", "subvolume", "create", point / "tree"], check=True)
     subprocess.run(["cp", "-a", f"{tree}/.", point / "tree"], check=True)
     before = content(point / "tree")
-    result = subprocess.run([build / "muster-spawn", "--register=no", "-U", "-x", "-D", point / "tree",
+    result = subprocess.run([world.spawn_program(build), "--register=no", "-U", "-x", "-D", point / "tree",
                              *sh("stat -c %u / /bin; touch /made; mkdir -p /var/deep/er")],
                             stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -202,14 +202,14 @@ def test_template(build, tree, place):
     os.link(tree / "etc/passwd", tree / "etc/passwd.link")
     target = place / "new"
     arguments = (f"--template={tree}", f"--directory={target}")
-    result = subprocess.run([build / "muster-spawn", "--register=no", *arguments, "touch", "/made"],
+    result = subprocess.run([world.spawn_program(build), "--register=no", *arguments, "touch", "/made"],
                             stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert result.returncode == 0 and "is made from" in result.stderr
     assert (target / "made").exists() and not (tree / "made").exists()
     copied = {path: what for path, what in content(tree).items() if (target / path).exists()}
     assert copied == content(tree)
     assert (target / "etc/passwd").stat().st_ino == (target / "etc/passwd.link").stat().st_ino
-    result = subprocess.run([build / "muster-spawn", "--register=no", *arguments, "ls", "/made"],
+    result = subprocess.run([world.spawn_program(build), "--register=no", *arguments, "ls", "/made"],
                             stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert result.returncode == 0 and "template is not used" in result.stderr
     assert hidden(place) == []
@@ -240,7 +240,7 @@ def test_template_interrupted(build, tree, place):
     with open(tree / "large", "wb") as file:
         for _ in range(200):
             file.write(b"x" * (1 << 20))
-    process = subprocess.Popen([build / "muster-spawn", "--register=no", f"--template={tree}", "-D", place / "new", "true"],
+    process = subprocess.Popen([world.spawn_program(build), "--register=no", f"--template={tree}", "-D", place / "new", "true"],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     world.wait_until(lambda: list(place.glob(".#machine.*/large")), "the copy to begin")
     process.send_signal(signal.SIGINT)
@@ -397,7 +397,7 @@ def test_waits_for_the_user_database(build, tree):
     lock = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     database = os.open("/etc/.pwd.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.fcntl(database, fcntl.F_SETLK, lock)
-    process = subprocess.Popen([build / "muster-spawn", "--register=no", "-P", "-U", "-D", tree, "true"],
+    process = subprocess.Popen([world.spawn_program(build), "--register=no", "-P", "-U", "-D", tree, "true"],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
@@ -406,7 +406,7 @@ def test_waits_for_the_user_database(build, tree):
     # and can be stopped while it does
     database = os.open("/etc/.pwd.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.fcntl(database, fcntl.F_SETLK, lock)
-    process = subprocess.Popen([build / "muster-spawn", "--register=no", "-P", "-U", "-D", tree, "true"],
+    process = subprocess.Popen([world.spawn_program(build), "--register=no", "-P", "-U", "-D", tree, "true"],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)

@@ -49,6 +49,11 @@ def wait_until(condition, what, timeout=10.0, on_timeout=None):
         time.sleep(0.005)
 
 
+def spawn_program(build):
+    """muster-spawn: that of the build, or the one that MUSTER_SPAWN names, for speed without sanitizers."""
+    return pathlib.Path(os.environ.get("MUSTER_SPAWN") or build / "muster-spawn")
+
+
 class Bus:
     def __init__(self, policy=OPEN_POLICY, services=f"<servicedir>{SERVICES}</servicedir>", includes="",
                  socket=BUS_SOCKET):

@@ -32,7 +32,7 @@ def program(target):
     """The file to run; MUSTER_ORIGINAL names another systemd-nspawn than that of this host."""
     if target == ORIGINAL:
         return os.environ.get("MUSTER_ORIGINAL") or shutil.which(ORIGINAL)
-    return str(pathlib.Path(os.environ["MUSTER_BUILD"]) / OURS)
+    return str(world.spawn_program(pathlib.Path(os.environ["MUSTER_BUILD"])))
 
 
 def why_not(target):

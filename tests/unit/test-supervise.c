@@ -580,12 +580,14 @@ static void screen_open(struct screen *s) {
         assert_int_equal(openpty(&s->us, &s->them, NULL, NULL, &size), 0);
         fcntl(s->us, F_SETFD, FD_CLOEXEC);
         fcntl(s->them, F_SETFD, FD_CLOEXEC);
+        memset(&s->before, 0, sizeof(s->before)); /* there are gaps between its members */
         tcgetattr(s->them, &s->before);
 }
 
 static void screen_close(struct screen *s) {
         struct termios after;
 
+        memset(&after, 0, sizeof(after));
         tcgetattr(s->them, &after);
         assert_memory_equal(&after, &s->before, sizeof(after));
         close(s->us);
