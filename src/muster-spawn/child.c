@@ -65,6 +65,8 @@ _Noreturn void child_run(struct execution *x) {
         const struct plan *plan = x->plan;
         int r;
 
+        /* With the runner's end open here, too, its death would never show. */
+        close(x->channel[0]);
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         r = join_cgroups(x->cgroup);
         if (r < 0)
@@ -82,6 +84,8 @@ _Noreturn void child_run(struct execution *x) {
                         channel_send(x->channel[1], CHANNEL_NOTE, i, r, -EBADF);
                 else if (r < 0)
                         fail(x, i, r);
+                if (s->kind == STEP_BECOME_ROOT) /* which makes the kernel forget it */
+                        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
                 if (s->kind == STEP_CHDIR)
                         last_meeting(x, i);
         }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -92,17 +93,24 @@ static int namespace_of(pid_t pid, const struct range *users, const struct range
         return fd < 0 ? -errno : fd;
 }
 
+/* Until it is killed, by the runner or with it. */
+static _Noreturn void hold(pid_t runner) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        while (getppid() == runner)
+                pause();
+        _exit(0);
+}
+
 static int new_namespace(const struct range *users, const struct range *groups) {
         struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
-        pid_t holder;
+        pid_t holder, runner = getpid();
         int r;
 
         holder = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
         if (holder < 0)
                 return -errno;
         if (holder == 0)
-                for (;;)
-                        pause();
+                hold(runner);
         r = namespace_of(holder, users, groups);
         kill(holder, SIGKILL);
         waitpid(holder, NULL, 0);

