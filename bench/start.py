@@ -3,7 +3,7 @@
 """start: what it costs to start a container, beside the peers that are installed. Usage: bench/start.py BUILD [OPTION...]
 
   --rounds=N   how often each is started; they take turns (30)
-  --tree=DIR   the OS tree (build/trees/bookworm)
+  --tree=DIR   the OS tree, which the peers write to (build/bench/tree-start, made when it is missing)
   --smoke      two rounds, no verdict: does it still work?
 
 Starts /bin/true of a Debian tree, everything on that is on by default, in the sandbox of the integration tests (cgroup v2).
@@ -188,7 +188,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--tree", type=pathlib.Path, default=TOP / "build" / "trees" / "bookworm")
+    parser.add_argument("--tree", type=pathlib.Path, default=TOP / "build" / "bench" / "tree-start")
     parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
     build, options.tree = options.build.resolve(), options.tree.resolve()
