@@ -42,7 +42,10 @@ static int say(int (*text)(struct buf *out)) {
         return EXIT_SUCCESS;
 }
 
+/* Scripts read the release of the program that they know. */
 static int version(struct buf *out) {
+        if (streq(program_invocation_short_name, "systemd-nspawn"))
+                return buf_append_str(out, "systemd 262 (muster-spawn " MUSTER_VERSION ")\n");
         return buf_append_str(out, "muster-spawn " MUSTER_VERSION "\n");
 }
 
