@@ -173,13 +173,15 @@ static int stub(struct execution *x, const struct step *s) {
         return stub_init(&x->mask, environment, used);
 }
 
-/* What the caller ignores (nohup(1), a daemon's SIGPIPE) would be ignored in all that the payload starts, as long as it lives. The
- * C library keeps two numbers for itself, which it refuses to set. */
-static void default_dispositions(void) {
-        const struct sigaction by_default = { .sa_handler = SIG_DFL };
+/* What the caller ignores (nohup(1), a daemon's SIGPIPE) would be ignored in all that the payload starts, as long as it lives. By
+ * system call, for the C library keeps two numbers for itself, which it refuses to set. */
+static void default_dispositions(uint64_t ignored) {
+        static const unsigned long
+                by_default[4]; /* a struct sigaction of the kernel's: SIG_DFL, no flags, an empty mask */
 
         for (int sig = 1; sig < _NSIG; sig++)
-                (void) sigaction(sig, &by_default, NULL);
+                if (ignored & (UINT64_C(1) << (sig - 1)))
+                        (void) syscall(SYS_rt_sigaction, sig, by_default, NULL, _NSIG / 8);
 }
 
 /* Tries the candidates in their order, as execvp(3) does. */
@@ -187,7 +189,7 @@ static int execute(struct execution *x, const struct step *s) {
         const struct plan_payload *p = &x->plan->payload;
         int first_error = 0;
 
-        default_dispositions();
+        default_dispositions(x->ignored);
         if (sigprocmask(SIG_SETMASK, &x->mask, NULL) < 0)
                 return -errno;
         /* Whatever else is open, ours or left by the caller, closes when the program starts. */

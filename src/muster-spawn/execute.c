@@ -16,10 +16,23 @@
 #include "base/log.h"
 #include "muster-spawn/channel.h"
 #include "muster-spawn/payload-cgroup.h"
+#include "sys/fileio.h"
 #include "sys/remove-tree.h"
+
+/* SigIgn: of /proc/self/status. All of them, when that cannot be read: to set what is set already does no harm. */
+static uint64_t ignored_signals(void) {
+        AUTO_FREE char *text = NULL;
+        const char *line;
+
+        if (read_file_at(AT_FDCWD, "/proc/self/status", 65536, &text, NULL) < 0)
+                return UINT64_MAX;
+        line = strstr(text, "\nSigIgn:");
+        return line ? strtoull(line + strlen("\nSigIgn:"), NULL, 16) : UINT64_MAX;
+}
 
 int execution_init(struct execution *x, const struct plan *plan) {
         x->plan = plan;
+        x->ignored = ignored_signals();
         x->channel[0] = x->channel[1] = x->network = x->notify = x->terminal = x->pidfd = -EBADF;
         x->trees = reallocarray(NULL, (size_t) plan->n_trees, sizeof(*x->trees));
         if (!x->trees)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "plan/plan.h"
@@ -29,7 +30,8 @@ struct execution {
         int terminal;   /* master of the payload's terminal */
         pid_t pid;
         int pidfd;
-        sigset_t mask;                       /* of the payload */
+        sigset_t mask;    /* of the payload */
+        uint64_t ignored; /* signals that the runner ignores, bit n - 1 for signal n: the payload does not */
         const struct payload_cgroup *cgroup; /* borrowed, may be NULL */
         int n_passed_fds;
         char **throw_away; /* directories below /var/tmp that are removed at the end, with all that is in them */
