@@ -19,9 +19,10 @@ SUITES = ["lint", "unit", "fuzz"]
 MODES = ["v2", "hybrid", "v1", "none"]  # see tests/integration/sandbox.py
 TREES = ["bookworm", "busybox", "trixie", "forky", "bookworm-sysvinit", "bookworm-openrc", "bookworm-runit", "trixie-boot",
          "forky-boot"]  # see tools/os-tree
-SPAWN_FILES = ["test_options.py", "test_boot.py", "test_drills.py", "test_kill.py", "test_places.py"]
+SPAWN_FILES = ["test_options.py", "test_drills.py", "test_kill.py", "test_places.py"]  # test_boot.py wants all trees
 SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
-SYSTEMD_SUITES = ["bookworm", "forky"]  # see tests/vm/run
+FIRST_TREES = TREES[:2]
+IN_VM = ["test_scope", "test_reboot", "test_properties"]  # of test_spawn.py, whose other tests need no kernel of their own
 # -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long.
 BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
 BEGUN = time.monotonic()
@@ -98,6 +99,7 @@ class SystemdLane(threading.Thread):
         self.log = build / "meson-logs" / "systemd.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.out = open(self.log, "w")
+        self.have_first_trees = threading.Event()  # those that most tests want
         self.have_trees = threading.Event()
         self.results = []
         self.child = None
@@ -126,6 +128,8 @@ class SystemdLane(threading.Thread):
             if not (directory / kind).is_dir():
                 heading(f"Making the OS tree {kind} in {directory} (kept for the next time).", self.out)
                 self.call(str(TOP / "tools" / "os-tree"), kind, str(directory / kind))
+            if kind == FIRST_TREES[-1]:
+                self.have_first_trees.set()
 
     def run(self):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)  # on Linux: this thread and what it starts
@@ -134,21 +138,24 @@ class SystemdLane(threading.Thread):
             self.make_trees()
             self.call(str(TOP / "tests" / "integration" / "fetch-inits"), str(self.build / "inits"))
         finally:
+            self.have_first_trees.set()
             self.have_trees.set()
         # The comparison with the original asks hundreds of things, and the newer suite takes ten minutes to be emulated: what
         # needs no controllers and no kernel of its own is tested in containers.
-        self.test("bookworm")
-        for suite in SYSTEMD_SUITES:
-            self.test(suite, "--container", "test_compat.py")
+        self.test("bookworm", *tests_in_vm())
+        self.test("bookworm", "--container", "test_compat.py", "test_spawn.py")
         heading("Tests with systemd: done", self.out)
 
     def test(self, suite, *arguments):
-        """Tests that want systemd as PID 1, from that Debian suite: in a VM, or with --container in a container."""
+        """Tests that want systemd as PID 1, from that Debian suite: in a VM, or with --container in a container. From two
+        threads: each suite has files of its own."""
         kind = "container" if "--container" in arguments else "VM"
         junit = self.build / "meson-logs" / f"systemd-{kind}-{suite}.junit.xml"
         junit.unlink(missing_ok=True)
         heading(f"Tests with systemd in a {kind}, {suite}", self.out)
-        code = self.call(sys.executable, str(TOP / "tests" / "vm" / "run"), "--suite", suite, f"--junit={junit}", *arguments)
+        command = [sys.executable, str(TOP / "tests" / "vm" / "run"), "--suite", suite, f"--junit={junit}", *arguments]
+        code = self.call(*command) if threading.current_thread() is self else subprocess.run(
+            command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out).returncode
         if code == SKIP and not junit.exists():
             self.results.append((0, 0, 1))  # it has said why
             return
@@ -163,23 +170,36 @@ class SystemdLane(threading.Thread):
         return self.results or [(0, 1, 0)]
 
 
+def tests_in_vm():
+    files = sorted(path.name for path in (TOP / "tests" / "vm" / "guest").glob("test_*.py"))
+    return [name for name in files if name != "test_spawn.py"] + [f"test_spawn.py::{name}" for name in IN_VM]
+
+
 def trees_of_tests():
     return TOP / "build" / "trees"  # tools/demo boots one of them, too
 
 
-def run_all_integration(build, have_trees):
+def wait_for(event, what):
+    if not event.is_set():
+        heading(f"Waiting for {what}")
+        event.wait()
+
+
+def run_all_integration(build, lane):
     os.environ["MUSTER_INITS"] = str(build / "inits")
     os.environ["MUSTER_TREES"] = str(trees_of_tests())
-    if not have_trees.is_set():
-        heading("Waiting for the OS trees")
-        have_trees.wait()
     os.environ["MUSTER_SPAWN_TARGETS"] = "muster-spawn"  # by hand they also run with the original
+    wait_for(lane.have_first_trees, "the first OS trees")
     # Containers are started a thousand times, and sanitizers take ten times as long as a start: they have these tests.
     results = [run_integration(build, "v2", "spawn", "test_failures.py")]
     os.environ["MUSTER_SPAWN"] = str(make_plain_spawn(build))
-    results += [run_integration(build, mode) for mode in MODES]
     results += [run_integration(build, "v2", "spawn", file) for file in SPAWN_FILES]
-    return [*results, run_integration(build, "hybrid", "spawn", "test_places.py"), run_comparison(build)]
+    results += [run_integration(build, "hybrid", "spawn", "test_places.py"), run_comparison(build)]
+    wait_for(lane.have_trees, "all OS trees")
+    results += [run_integration(build, mode) for mode in MODES]
+    results += [run_integration(build, "v2", "spawn", "test_boot.py")]
+    lane.test("forky", "--container", "test_compat.py")
+    return results
 
 
 def make_plain_spawn(build):
@@ -203,7 +223,7 @@ def run_everything(build, suites, lane):
         return None
     results = [run_meson(build, suites or SUITES)]
     if lane:
-        results += run_all_integration(build, lane.have_trees)
+        results += run_all_integration(build, lane)
         results += lane.end()
     elif not suites:
         print("The integration tests start containers and need root: sudo make check")
