@@ -4,6 +4,7 @@
 #include "muster-spawn/child.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -39,10 +40,15 @@ static int join_cgroups(const struct payload_cgroup *c) {
 /* From here on the payload dies with the runner. The kernel forgets the wish when credentials change, so it comes after that; a
  * runner that died before shows at the channel. */
 static void last_meeting(struct execution *x, uint32_t step) {
+        struct pollfd runner = { .fd = x->channel[1] }; /* no events asked for: only a hang-up is told */
+
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
                 fail(x, step, -errno);
         umask(0022);
         await(x, CHANNEL_GO, step);
+        /* The word may have been said by a runner that died before we asked to die with it: its end of the channel tells. */
+        if (poll(&runner, 1, 0) < 0 || runner.revents)
+                _exit(1);
 }
 
 child_step_fn *child_step_of(enum step_kind kind) {
