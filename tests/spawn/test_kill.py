@@ -55,7 +55,8 @@ def kill_once(box, options, command, delay, cgroup):
     ended = process.poll()
     process.kill()
     process.wait()
-    message = process.stderr.read().decode()
+    os.set_blocking(process.stderr.fileno(), False)  # a payload that lives on would hold it, and shall be found, not waited for
+    message = (process.stderr.read() or b"").decode()
     process.stderr.close()
     return ended, message
 
