@@ -17,6 +17,7 @@
 #include "codec/cgroup-limits.h"
 #include "codec/proc-text.h"
 #include "core/name.h"
+#include "sys/block-device.h"
 #include "sys/cgroup.h"
 #include "sys/fileio.h"
 #include "sys/procfs.h"
@@ -130,16 +131,7 @@ static int open_slice(int root_fd, const char *slices, unsigned enable, bool cpu
 /* ---- limits ---- */
 
 static int device_of(void *userdata, const struct io_limit *limit, char *ret, size_t size) {
-        struct stat st;
-        dev_t device;
-
-        if (stat(limit->path, &st) < 0)
-                return -errno;
-        device = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
-        if (major(device) == 0)
-                return -ENODEV;
-        snprintf(ret, size, "%u:%u", major(device), minor(device));
-        return 0;
+        return block_device_of(limit->path, ret, size);
 }
 
 static int make_limits(struct cgroup_host *h, const struct scope_properties *props, struct limit_writes *ret,

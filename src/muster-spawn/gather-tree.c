@@ -102,15 +102,16 @@ static int machine_id(const struct spec *s, int root, struct facts *f, struct di
         return random_id(&f->uuid);
 }
 
-/* /bin and its like are made as symlinks where the tree has only what they lead to. */
-static int base_links(int root, struct facts *f) {
+/* /bin and its like are made as symlinks where there is only what they lead to. With --volatile=yes only /usr is of the tree: all
+ * of them are made anew. */
+static int base_links(int root, bool only_missing, struct facts *f) {
         static const char *const names[4] = { "bin", "sbin", "lib", "lib64" };
 
         for (size_t i = 0; i < ELEMENTS(names); i++) {
                 char target[16];
                 struct stat st;
 
-                if (fstatat(root, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+                if (only_missing && (fstatat(root, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT))
                         continue;
                 snprintf(target, sizeof(target), "usr/%s", names[i]);
                 if (!exists(root, target))
@@ -122,26 +123,15 @@ static int base_links(int root, struct facts *f) {
         return 0;
 }
 
-/* With --volatile=yes only /usr is of the tree: all links are made anew. */
-static int volatile_links(int root, struct facts *f, struct diag *diag) {
-        static const char *const names[4] = { "bin", "sbin", "lib", "lib64" };
+static int check_volatile(const struct spec *s, const struct facts *f, int root, struct diag *diag) {
         struct stat st;
 
-        if (fstatat(root, "bin", &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode))
+        if (s->volatile_mode == VOLATILE_YES && fstatat(root, "bin", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            !S_ISLNK(st.st_mode))
                 return diag_set(diag, -EINVAL, "--volatile",
                                 "yes: %.60s keeps /bin outside of /usr, so that there would be no programs; use state "
                                 "or overlay",
                                 f->root);
-        for (size_t i = 0; i < ELEMENTS(names); i++) {
-                char target[16];
-
-                snprintf(target, sizeof(target), "usr/%s", names[i]);
-                if (!exists(root, target))
-                        continue;
-                f->base_links[i] = strdup(target);
-                if (!f->base_links[i])
-                        return -ENOMEM;
-        }
         return 0;
 }
 
@@ -273,7 +263,9 @@ int gather_tree(const struct spec *spec, struct facts *f, struct diag *diag) {
         if (r >= 0)
                 r = machine_id(spec, root, f, diag);
         if (r >= 0)
-                r = spec->volatile_mode == VOLATILE_YES ? volatile_links(root, f, diag) : base_links(root, f);
+                r = check_volatile(spec, f, root, diag);
+        if (r >= 0)
+                r = base_links(root, spec->volatile_mode != VOLATILE_YES, f);
         if (r >= 0)
                 r = user(spec, root, f, diag);
         if (r < 0)

@@ -177,10 +177,9 @@ static int print(const struct spec *spec, const struct plan *plan) {
 }
 
 static int do_register(struct run *r, const struct execution *x) {
-        struct pidref leader = { .pid = x->pid, .fd = x->pidfd };
+        AUTO(pidref_done) struct pidref leader = PIDREF_EMPTY;
         AUTO_FREE char *error = NULL;
         char id[ID128_STRING_SIZE];
-        struct stat st;
         struct registration m = {
                 .name = r->facts.machine,
                 .id = id128_to_string(&r->facts.uuid, id),
@@ -192,9 +191,11 @@ static int do_register(struct run *r, const struct execution *x) {
 
         if (r->spec->register_mode == REGISTER_NO)
                 return 0;
-        if (fstat(x->pidfd, &st) == 0 && st.st_ino > UINT32_MAX)
-                leader.id = st.st_ino;
-        q = register_machine(&m, &error);
+        q = pidref_from_fd(x->pidfd, &leader); /* -ESRCH: it failed already, and execute_go() will say why */
+        if (q == -ESRCH)
+                return 0;
+        if (q >= 0)
+                q = register_machine(&m, &error);
         r->registered = q >= 0;
         if (q >= 0)
                 return 0;
@@ -240,7 +241,9 @@ static void end(struct run *r, struct execution *x) {
 }
 
 static int kill_signal(const struct spec *s) {
-        return s->kill_signal ? s->kill_signal : s->start_mode == START_BOOT ? SIGRTMIN_HALT : 0;
+        if (s->kill_signal > 0)
+                return s->kill_signal;
+        return s->start_mode == START_BOOT ? SIGRTMIN_HALT : 0; /* also when an empty value took back what was said */
 }
 
 static int supervise_it(struct run *r, struct execution *x, enum payload_end *ret, int *ret_status) {

@@ -22,6 +22,7 @@
 #include "core/scope-text.h"
 #include "muster-spawn/payload-cgroup.h"
 #include "spec/spec.h"
+#include "sys/block-device.h"
 #include "sys/cgroup.h"
 #include "sys/fileio.h"
 
@@ -87,16 +88,7 @@ static unsigned available(const struct payload_cgroup *c) {
 }
 
 static int device_of(void *userdata, const struct io_limit *limit, char *ret, size_t size) {
-        struct stat st;
-        dev_t device;
-
-        if (stat(limit->path, &st) < 0)
-                return -errno;
-        device = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
-        if (major(device) == 0)
-                return -ENODEV;
-        snprintf(ret, size, "%u:%u", major(device), minor(device));
-        return 0;
+        return block_device_of(limit->path, ret, size);
 }
 
 static int make_limits(const struct scope_text *t, const struct payload_cgroup *c, struct scope_policy *p,
