@@ -149,7 +149,15 @@ def inner(mode, command):
             return os.waitstatus_to_exitcode(status)
 
 
+def default_signals():
+    """nohup(1) and a shell's "&" leave signals ignored, which every payload and every plain program of a test would inherit."""
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Python's own, which its children do not get
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main(arguments):
+    default_signals()
     if arguments and arguments[0] == "--inner":
         return inner(arguments[1], arguments[2:])
     if len(arguments) < 2 or arguments[0] not in MODES:
