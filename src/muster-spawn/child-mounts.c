@@ -49,9 +49,7 @@ static int enter_root(struct execution *x, const struct step *s) {
 }
 
 static int detach_old_root(struct execution *x, const struct step *s) {
-        if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-                return -errno;
-        return 0;
+        return umount2(".", MNT_DETACH) < 0 ? -errno : 0;
 }
 
 /* A mount point of the right type, where there is none. */

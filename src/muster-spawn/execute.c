@@ -24,7 +24,7 @@ static uint64_t ignored_signals(void) {
         AUTO_FREE char *text = NULL;
         const char *line;
 
-        if (read_file_at(AT_FDCWD, "/proc/self/status", 65536, &text, NULL) < 0)
+        if (read_record_at(AT_FDCWD, "/proc/self/status", 65536, &text, NULL) < 0)
                 return UINT64_MAX;
         line = strstr(text, "\nSigIgn:");
         return line ? strtoull(line + strlen("\nSigIgn:"), NULL, 16) : UINT64_MAX;
@@ -48,10 +48,19 @@ static void close_fd(int *fd) {
         *fd = -EBADF;
 }
 
-/* The mounts are the child's now; ours would keep them busy. */
+/* The mounts are the child's now; ours would keep them busy. Opened one after the other, most of them have numbers in a row. */
 static void close_trees(struct execution *x) {
-        for (int i = 0; x->trees && i < x->plan->n_trees; i++)
-                close_fd(&x->trees[i]);
+        int n = x->trees ? x->plan->n_trees : 0;
+
+        for (int i = 0, last; i < n; i = last + 1) {
+                last = i;
+                while (x->trees[i] >= 0 && last + 1 < n && x->trees[last + 1] == x->trees[last] + 1)
+                        last++;
+                if (x->trees[i] >= 0)
+                        close_range((unsigned) x->trees[i], (unsigned) x->trees[last], 0);
+        }
+        for (int i = 0; i < n; i++)
+                x->trees[i] = -EBADF;
         for (size_t i = 0; i < x->n_devices; i++)
                 close_fd(&x->devices[i].tree);
         x->n_devices = 0;

@@ -26,6 +26,7 @@
 #define SMALL_FILE 65536
 #define CREDENTIAL_MAX (1U << 20)
 #define CAP_SYS_RESOURCE_BIT (UINT64_C(1) << CAP_SYS_RESOURCE)
+#define CAP_MKNOD_BIT (UINT64_C(1) << CAP_MKNOD)
 
 static void own_capabilities(struct facts *f) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -84,7 +85,7 @@ static void limits(struct facts *f) {
                         f->rlimits.own[i] = limit_of(0, i);
         f->rlimits.host_nproc = limit_of(1, RLIMIT_NPROC);
         f->rlimits.host_sigpending = limit_of(1, RLIMIT_SIGPENDING);
-        if (read_record_at(AT_FDCWD, "/proc/sys/fs/nr_open", 64, &text, NULL) == 0) {
+        if (f->rlimits.may_raise && read_record_at(AT_FDCWD, "/proc/sys/fs/nr_open", 64, &text, NULL) == 0) {
                 text[strcspn(text, "\n")] = '\0';
                 (void) parse_u64(text, &f->rlimits.nr_open);
         }
@@ -113,22 +114,28 @@ static void device(struct facts *f, const char *name, bool must_open) {
         f->n_devices++;
 }
 
-/* The initial one maps every number to itself: user_namespaces(7). */
+/* Its inode number is fixed: PROC_USER_INIT_INO of the kernel's include/linux/proc_ns.h. Its map would not tell it from one that
+ * maps every number to itself. */
 static bool in_initial_userns(void) {
-        AUTO_FREE char *text = NULL;
-        unsigned inside, outside, count;
+        struct stat st;
 
-        if (read_record_at(AT_FDCWD, "/proc/self/uid_map", 4096, &text, NULL) < 0)
-                return true;
-        return sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 &&
-               count == UINT32_MAX;
+        return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == 0xEFFFFFFDU;
 }
 
+/* Those of every Linux, whose numbers are fixed: the kernel's admin-guide/devices.txt. Only who may make none has to see whether the
+ * host has them. */
 static void devices(struct facts *f) {
-        static const char *const always[] = { "null", "zero", "full", "random", "urandom", "tty" };
+        static const struct facts_device always[] = {
+                { "null", true, 0666, 1, 3 },   { "zero", true, 0666, 1, 5 },    { "full", true, 0666, 1, 7 },
+                { "random", true, 0666, 1, 8 }, { "urandom", true, 0666, 1, 9 }, { "tty", true, 0666, 5, 0 },
+        };
+        bool may_make = f->in_initial_userns && (f->capabilities & CAP_MKNOD_BIT);
 
         for (size_t i = 0; i < ELEMENTS(always); i++)
-                device(f, always[i], false);
+                if (may_make)
+                        f->devices[f->n_devices++] = always[i];
+                else
+                        device(f, always[i].name, false);
         device(f, "net/tun", true);
         device(f, "fuse", true);
         f->has_kcore = access("/proc/kcore", F_OK) == 0;
@@ -136,30 +143,24 @@ static void devices(struct facts *f) {
 
 static int read_small(const char *path, char **ret, size_t *ret_size) {
         AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        AUTO_FREE char *text = NULL;
-        size_t size = 0;
+        AUTO_BUF struct buf b = BUF_EMPTY;
+        char chunk[4096];
+        ssize_t n;
 
         if (fd < 0)
                 return -errno;
-        text = malloc(SMALL_FILE + 1);
-        if (!text)
-                return -ENOMEM;
-        for (;;) {
-                ssize_t n = read(fd, text + size, SMALL_FILE - size);
-
+        do {
+                n = read(fd, chunk, sizeof(chunk));
                 if (n < 0)
                         return -errno;
-                size += (size_t) n;
-                if (n == 0 || size < SMALL_FILE / 2)
-                        break;
-                if (size == SMALL_FILE)
+                if (b.size + (size_t) n > SMALL_FILE)
                         return -EFBIG;
-        }
-        text[size] = '\0';
-        *ret = STEAL(text);
+                if (buf_append(&b, chunk, (size_t) n) < 0)
+                        return -ENOMEM;
+        } while (n == sizeof(chunk));
         if (ret_size)
-                *ret_size = size;
-        return 0;
+                *ret_size = b.size;
+        return buf_steal(&b, ret);
 }
 
 /* A resolver of the host listens on its stub address: then the file that names it is the one to hand on. */

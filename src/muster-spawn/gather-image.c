@@ -89,7 +89,6 @@ static int future(const char *path, struct facts *f, struct diag *diag) {
 
 static int tree(const struct spec *s, struct facts *f, struct diag *diag) {
         AUTO_FREE char *path = NULL;
-        int r;
 
         if (s->template && !s->directory && !s->machine && !s->ephemeral)
                 return diag_set(diag, -EINVAL, "--template",
@@ -102,20 +101,10 @@ static int tree(const struct spec *s, struct facts *f, struct diag *diag) {
                 return resolve(s->directory ? s->directory : path, f, diag);
         }
         if (s->directory || (s->template && s->ephemeral))
-                r = resolve(s->directory ? s->directory : s->template, f, diag);
-        else if (s->machine && streq(s->machine, ".host"))
-                r = resolve("/", f, diag);
-        else if (s->machine)
-                return by_name(s->machine, f, diag);
-        else
-                r = resolve(".", f, diag);
-        if (r < 0)
-                return r;
-        if (streq(f->root, "/") && !s->ephemeral && s->volatile_mode != VOLATILE_YES &&
-            s->volatile_mode != VOLATILE_STATE)
-                return diag_set(diag, -EINVAL, "--directory",
-                                "the host's own root can be run only with --ephemeral or --volatile=yes|state");
-        return 0;
+                return resolve(s->directory ? s->directory : s->template, f, diag);
+        if (s->machine && streq(s->machine, ".host"))
+                return resolve("/", f, diag);
+        return s->machine ? by_name(s->machine, f, diag) : resolve(".", f, diag);
 }
 
 /* Keeps what a machine name may hold, and no more of it: "a_b%c" becomes "abc". */
@@ -165,6 +154,14 @@ int gather_suffix(const struct spec *spec, struct facts *f) {
         return asprintf(&f->machine, "%.*s-%016llx", MACHINE_NAME_MAX - 17, plain, (unsigned long long) random) < 0
                        ? -ENOMEM
                        : 0;
+}
+
+int gather_image_check(const struct spec *s, const struct facts *f, struct diag *diag) {
+        if (streq(f->root, "/") && !s->ephemeral && s->volatile_mode != VOLATILE_YES &&
+            s->volatile_mode != VOLATILE_STATE)
+                return diag_set(diag, -EINVAL, "--directory",
+                                "the host's own root can be run only with --ephemeral or --volatile=yes|state");
+        return 0;
 }
 
 int gather_image(const struct spec *spec, struct facts *f, struct diag *diag) {

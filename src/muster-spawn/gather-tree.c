@@ -24,8 +24,12 @@
 #define ZONEINFO "usr/share/zoneinfo/"
 
 static bool exists(int root, const char *path) {
-        int fd = open_in_root(root, path, O_PATH);
+        struct stat st;
+        int fd;
 
+        if (!strchr(path, '/') && fstatat(root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode))
+                return true;
+        fd = open_in_root(root, path, O_PATH);
         if (fd >= 0)
                 close(fd);
         return fd >= 0;
@@ -228,29 +232,25 @@ static void guest_systemd(const struct spec *s, int root, struct facts *f) {
         }
 }
 
-static int pivot(const struct spec *s, int root, struct diag *diag) {
-        int fd;
+static int pivot(const struct spec *s, int tree, struct diag *diag) {
+        int fd = open_in_root(tree, s->pivot_root_new, O_PATH | O_DIRECTORY);
 
-        if (!s->pivot_root_new)
-                return dup(root);
-        fd = open_in_root(root, s->pivot_root_new, O_PATH | O_DIRECTORY);
         if (fd < 0)
                 return diag_set(diag, fd, "--pivot-root", "the tree has no directory %.80s", s->pivot_root_new);
         return fd;
 }
 
 int gather_tree(const struct spec *spec, struct facts *f, struct diag *diag) {
-        AUTO_CLOSE int tree = open(f->root, O_PATH | O_DIRECTORY | O_CLOEXEC), root = -EBADF;
-        struct stat st;
-        int r;
+        AUTO_CLOSE int tree = open(f->root, O_PATH | O_DIRECTORY | O_CLOEXEC), pivoted = -EBADF;
+        int root = tree, r;
 
-        if (tree < 0 || fstat(tree, &st) < 0)
+        if (tree < 0)
                 return diag_set(diag, -errno, "--directory", "cannot open %.80s: %s", f->root, strerror(errno));
-        f->root_uid = st.st_uid;
-        f->root_gid = st.st_gid;
-        root = pivot(spec, tree, diag);
-        if (root < 0)
-                return root;
+        if (spec->pivot_root_new) {
+                root = pivoted = pivot(spec, tree, diag);
+                if (root < 0)
+                        return root;
+        }
         /* The layers of an overlay have been tried when it was made. */
         if (spec->users_mode != USERS_NO && f->uid_base != 0 && !f->ephemeral_upper)
                 f->tree_id_mappable = can_map_owners(f);

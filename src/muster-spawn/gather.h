@@ -14,6 +14,8 @@ struct payload_cgroup;
 /* The tree and the machine's name: -D, -M or the current directory, in the order of systemd-nspawn(1). Fills facts->root and
  * facts->machine. -ENOENT and others with a diag. */
 int gather_image(const struct spec *spec, struct facts *facts, struct diag *diag);
+/* May that tree be run in this way? Once the wish is complete. -EINVAL with a diag. */
+int gather_image_check(const struct spec *spec, const struct facts *facts, struct diag *diag);
 /* A random suffix for the name that gather_image() made up, when the run is ephemeral: two runs of one tree shall not get into each
  * other's way. */
 int gather_suffix(const struct spec *spec, struct facts *facts);

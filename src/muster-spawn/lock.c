@@ -15,11 +15,11 @@
 
 #define LOCKS "/run/systemd/nspawn/locks"
 
-/* The file may have been unlinked between opening and locking: then the lock is on nothing that others see. */
-static bool is_still(int fd, const char *path) {
-        struct stat a, b;
+/* The file may have been unlinked between opening and locking: then the lock is on nothing that others see. Nobody renames one. */
+static bool is_still_there(int fd) {
+        struct stat st;
 
-        return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+        return fstat(fd, &st) == 0 && st.st_nlink > 0;
 }
 
 int lock_file(const char *path, bool exclusive, bool wait) {
@@ -32,7 +32,7 @@ int lock_file(const char *path, bool exclusive, bool wait) {
                         return -errno;
                 if (fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock) < 0)
                         return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
-                if (is_still(fd, path))
+                if (is_still_there(fd))
                         return STEAL_FD(fd);
         }
 }

@@ -74,12 +74,11 @@ static int with_settings(struct spec *spec, struct facts *image, struct diag *di
         return r < 0 ? r : settings_load(spec, image->machine, spec->directory ? spec->directory : image->root, diag);
 }
 
-static int complete(struct spec *spec, char *const argv[], struct diag *diag) {
-        AUTO(facts_done) struct facts image = { 0 };
+static int complete(struct spec *spec, char *const argv[], struct facts *image, struct diag *diag) {
         int r = spec_from_environ(environ, spec, diag);
 
         if (r >= 0)
-                r = with_settings(spec, &image, diag);
+                r = with_settings(spec, image, diag);
         if (r >= 0)
                 r = spec_check(spec, diag);
         if (r >= 0)
@@ -91,12 +90,13 @@ static int complete(struct spec *spec, char *const argv[], struct diag *diag) {
         if (r >= 0 && spec->dry_run == DRY_RUN_NO)
                 r = unprivileged_enter(spec);
         if (r >= 0)
-                r = gather_suffix(spec, &image);
-        return r < 0 ? r : scope_unit_enter(spec, image.machine, argv);
+                r = gather_suffix(spec, image);
+        return r < 0 ? r : scope_unit_enter(spec, image->machine, argv);
 }
 
 int main(int argc, char *argv[]) {
         AUTO(spec_done) struct spec spec;
+        AUTO(facts_done) struct facts image = { 0 };
         struct diag diag = { 0 };
         int r;
 
@@ -112,10 +112,10 @@ int main(int argc, char *argv[]) {
         case SPEC_OUTCOME_VALUES:
                 return values(diag.field);
         case 0:
-                r = complete(&spec, argv, &diag);
+                r = complete(&spec, argv, &image, &diag);
                 if (r < 0)
                         return refuse(r, &diag);
-                return spec.cleanup ? clean_up(&spec) : run_machine(&spec);
+                return spec.cleanup ? clean_up(&spec) : run_machine(&spec, &image);
         default:
                 return refuse(r, &diag);
         }

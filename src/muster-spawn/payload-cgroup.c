@@ -175,10 +175,14 @@ static int make_path(int dir_fd, const char *path, size_t *ret_kept) {
 /* A new cpuset of v1 has neither processors nor memory, and takes no process before it has. */
 static void fill_cpusets(const struct payload_cgroup_dir *d, const char *group) {
         static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
-        AUTO_FREE char *path = strdup(group);
-        AUTO_CLOSE int above = fcntl(d->top, F_DUPFD_CLOEXEC, 3);
+        AUTO_FREE char *path = NULL;
+        AUTO_CLOSE int above = -EBADF;
 
-        for (char *slash = path; slash && payload_cgroup_dir_has(d, "cpuset");) {
+        if (!payload_cgroup_dir_has(d, "cpuset"))
+                return;
+        path = strdup(group);
+        above = fcntl(d->top, F_DUPFD_CLOEXEC, 3);
+        for (char *slash = path; slash;) {
                 int fd;
 
                 slash = strchr(slash + 1, '/');
@@ -201,12 +205,17 @@ static void fill_cpusets(const struct payload_cgroup_dir *d, const char *group) 
 
 /* A group of that name without processes is what a runner that was killed left behind. */
 static int make_scope(int top, const char *scope, size_t *ret_kept, bool *ret_stale) {
-        AUTO_CLOSE int fd = -EBADF;
+        const char *slash = strrchr(scope, '/');
         int r;
 
-        fd = cgroup_open(top, scope);
-        if (fd >= 0) {
-                if (cgroup_is_populated(fd) > 0)
+        if (mkdirat(top, scope, 0755) == 0) { /* most often */
+                *ret_kept = slash ? (size_t) (slash - scope) : 0;
+                return 0;
+        }
+        if (errno == EEXIST) {
+                AUTO_CLOSE int fd = cgroup_open(top, scope);
+
+                if (fd >= 0 && cgroup_is_populated(fd) > 0)
                         return -EBUSY;
                 cgroup_remove(top, scope);
                 *ret_stale = true;

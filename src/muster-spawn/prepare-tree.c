@@ -82,10 +82,24 @@ static bool wants_version(const struct spec *s) {
         return s->ephemeral && !s->read_only && s->volatile_mode == VOLATILE_NO && s->dry_run == DRY_RUN_NO;
 }
 
+static int owner_of_root(struct facts *f) {
+        struct stat st;
+
+        if (stat(f->root, &st) < 0)
+                return -errno;
+        f->root_uid = st.st_uid;
+        f->root_gid = st.st_gid;
+        return 0;
+}
+
 static int use(struct facts *f, const struct ephemeral *e) {
+        int r;
+
         f->tree_id_mappable = e->upper != NULL;
-        if (e->root)
-                return str_replace(&f->root, e->root);
+        if (e->root) {
+                r = str_replace(&f->root, e->root);
+                return r < 0 ? r : owner_of_root(f);
+        }
         return e->upper ? str_replace(&f->ephemeral_upper, e->upper) : 0;
 }
 
@@ -95,21 +109,21 @@ static int prepare_again(struct facts *f, const struct prepared_tree *p) {
         f->uid_base = p->uid_base;
         f->uid_count = p->uid_count;
         if (r >= 0)
+                r = owner_of_root(f);
+        if (r >= 0)
                 r = ephemeral_again(&p->ephemeral);
         return r < 0 ? r : use(f, &p->ephemeral);
 }
 
 int prepare_tree(const struct spec *s, struct facts *f, struct prepared_tree *p, struct diag *diag) {
         struct ephemeral_owners o;
-        struct stat st;
         int r;
 
         if (p->machine)
                 return prepare_again(f, p);
-        if (stat(f->root, &st) < 0)
-                return diag_set(diag, -errno, "--directory", "cannot open %.80s: %s", f->root, strerror(errno));
-        f->root_uid = st.st_uid;
-        f->root_gid = st.st_gid;
+        r = owner_of_root(f);
+        if (r < 0)
+                return diag_set(diag, r, "--directory", "cannot open %.80s: %s", f->root, strerror(-r));
         r = uid_range_take(s, f, &p->range, diag);
         if (r >= 0 && wants_version(s)) {
                 o = owners(s, f);

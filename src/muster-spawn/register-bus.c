@@ -110,18 +110,18 @@ static int add_id(char ***words, const char *id) {
         return r;
 }
 
-int register_by_bus(const struct registration *m, char **error) {
+int register_by_bus(const struct registration *m, pid_t leader, char **error) {
         AUTO(strv_freep) char **words = NULL;
-        char leader[16];
+        char number[16];
         int r = begin(&words, "RegisterMachine", "sayssus");
 
-        (void) snprintf(leader, sizeof(leader), "%d", (int) m->leader->pid);
+        (void) snprintf(number, sizeof(number), "%d", (int) leader);
         if (r >= 0)
                 r = strv_extend(&words, m->name);
         if (r >= 0)
                 r = add_id(&words, m->id);
         for (size_t i = 0; r >= 0 && i < 4; i++)
-                r = strv_extend(&words, (const char *const[]){ m->service, "container", leader, strempty(m->root) }[i]);
+                r = strv_extend(&words, (const char *const[]){ m->service, "container", number, strempty(m->root) }[i]);
         return r < 0 ? r : call(words, error);
 }
 

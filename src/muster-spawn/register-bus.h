@@ -3,8 +3,10 @@
  * 257). */
 #pragma once
 
+#include <sys/types.h>
+
 struct registration;
 
-/* As register_machine() and unregister_machine(). */
-int register_by_bus(const struct registration *m, char **error);
+/* As register_machine() and unregister_machine(). leader: instead of m->leader. */
+int register_by_bus(const struct registration *m, pid_t leader, char **error);
 int unregister_by_bus(const char *name);

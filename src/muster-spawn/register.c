@@ -17,6 +17,7 @@
 #include "codec/json-text.h"
 #include "muster-spawn/register-bus.h"
 #include "muster-spawn/scope-unit.h"
+#include "sys/pidfd.h"
 
 #define SOCKET "/run/systemd/machine/io.systemd.Machine"
 #define ANSWER_MAX 65536
@@ -90,24 +91,20 @@ static int judge(const char *answer, char **error) {
         return -EREMOTEIO;
 }
 
-static int call(const char *method, const char *parameters, char **error) {
-        AUTO_CLOSE int fd = open_socket();
+static int call(int fd, const char *method, const char *parameters, char **error) {
         AUTO_BUF struct buf answer = BUF_EMPTY;
-        int r;
+        int r = send_call(fd, method, parameters);
 
-        if (fd < 0)
-                return fd;
-        r = send_call(fd, method, parameters);
         if (r >= 0)
                 r = receive(fd, &answer);
         return r < 0 ? r : judge(answer.data, error);
 }
 
-int register_machine(const struct registration *m, char **error) {
+static int register_by_socket(int fd, const struct registration *m, const struct pidref *leader, char **error) {
         AUTO_BUF struct buf b = BUF_EMPTY;
         const struct register_call c = {
                 .name = m->name,
-                .leader = m->leader,
+                .leader = leader,
                 .id = m->id,
                 .service = m->service,
                 .root_directory = m->root,
@@ -115,21 +112,34 @@ int register_machine(const struct registration *m, char **error) {
         };
         int r = register_call_encode(&c, &b);
 
-        if (r >= 0)
-                r = call("Register", b.data, error);
-        return r == -EHOSTDOWN && under_systemd() ? register_by_bus(m, error) : r;
+        return r < 0 ? r : call(fd, "Register", b.data, error);
+}
+
+int register_machine(const struct registration *m, char **error) {
+        AUTO_CLOSE int fd = open_socket();
+        AUTO(pidref_done) struct pidref leader = PIDREF_EMPTY;
+        int r;
+
+        /* First, because who the leader is has to be asked for only where somebody wants to know. */
+        if (fd < 0 && !(fd == -EHOSTDOWN && under_systemd()))
+                return fd;
+        r = pidref_from_fd(m->leader, &leader);
+        if (r < 0)
+                return r;
+        return fd < 0 ? register_by_bus(m, leader.pid, error) : register_by_socket(fd, m, &leader, error);
 }
 
 int unregister_machine(const char *name) {
+        AUTO_CLOSE int fd = open_socket();
         AUTO_BUF struct buf b = BUF_EMPTY;
         struct json_text j = JSON_TEXT(&b);
-        int r;
 
+        if (fd < 0)
+                return fd == -EHOSTDOWN && under_systemd() ? unregister_by_bus(name) : fd;
         json_text_begin_object(&j, NULL);
         json_text_string(&j, "name", name);
         json_text_end_object(&j);
         if (buf_append_char(&b, '\0') < 0)
                 return -ENOMEM;
-        r = call("Unregister", b.data, NULL);
-        return r == -EHOSTDOWN && under_systemd() ? unregister_by_bus(name) : r;
+        return call(fd, "Unregister", b.data, NULL);
 }

@@ -5,15 +5,13 @@
 
 #include <stdbool.h>
 
-#include "base/pidref.h"
-
 struct registration {
         const char *name, *id, *service, *root; /* id: 32 hexadecimal digits */
-        const struct pidref *leader;
-        bool allocate_unit; /* the registry shall have a scope made for the leader */
+        int leader;                             /* a pidfd */
+        bool allocate_unit;                     /* the registry shall have a scope made for the leader */
 };
 
-/* 0: registered. -EHOSTDOWN: there is no registry. -EEXIST: the name is taken. -EACCES. -EREMOTEIO: it refused, and
- * *error (malloc'ed) says by which error. */
+/* 0: registered. -EHOSTDOWN: there is no registry. -ESRCH: the leader is dead. -EEXIST: the name is taken. -EACCES. -EREMOTEIO: it
+ * refused, and *error (malloc'ed) says by which error. */
 int register_machine(const struct registration *m, char **error);
 int unregister_machine(const char *name);

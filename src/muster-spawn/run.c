@@ -27,12 +27,12 @@
 #include "plan/facts.h"
 #include "plan/plan-print.h"
 #include "plan/plan.h"
-#include "sys/pidfd.h"
 
 #define SIGRTMIN_HALT (SIGRTMIN + 3) /* what systemd takes for "halt" */
 
 struct run {
         const struct spec *spec;
+        const struct facts *image;
         struct facts facts;
         struct image_lock lock;
         struct prepared_tree *tree; /* outlives a reboot */
@@ -138,9 +138,11 @@ static int prepare(struct run *r) {
         struct diag diag = { 0 };
         int q;
 
-        q = gather_image(r->spec, &r->facts, &diag);
+        q = gather_image_check(r->spec, r->image, &diag);
         if (q >= 0)
-                q = gather_suffix(r->spec, &r->facts);
+                q = str_replace(&r->facts.root, r->image->root);
+        if (q >= 0)
+                q = str_replace(&r->facts.machine, r->image->machine);
         if (q >= 0)
                 q = prepare_template(r->spec, &r->facts, &diag);
         if (q < 0)
@@ -177,7 +179,6 @@ static int print(const struct spec *spec, const struct plan *plan) {
 }
 
 static int do_register(struct run *r, const struct execution *x) {
-        AUTO(pidref_done) struct pidref leader = PIDREF_EMPTY;
         AUTO_FREE char *error = NULL;
         char id[ID128_STRING_SIZE];
         struct registration m = {
@@ -185,17 +186,15 @@ static int do_register(struct run *r, const struct execution *x) {
                 .id = id128_to_string(&r->facts.uuid, id),
                 .service = r->spec->container_service ? r->spec->container_service : "systemd-nspawn",
                 .root = r->facts.root,
-                .leader = &leader,
+                .leader = x->pidfd,
         };
         int q;
 
         if (r->spec->register_mode == REGISTER_NO)
                 return 0;
-        q = pidref_from_fd(x->pidfd, &leader); /* -ESRCH: it failed already, and execute_go() will say why */
-        if (q == -ESRCH)
+        q = register_machine(&m, &error);
+        if (q == -ESRCH) /* it failed already, and execute_go() will say why */
                 return 0;
-        if (q >= 0)
-                q = register_machine(&m, &error);
         r->registered = q >= 0;
         if (q >= 0)
                 return 0;
@@ -329,7 +328,7 @@ static struct spec without_users(const struct spec *spec) {
         return s;
 }
 
-int run_machine(const struct spec *wanted) {
+int run_machine(const struct spec *wanted, const struct facts *image) {
         const struct spec own = without_users(wanted), *spec = &own;
         struct prepared_tree tree = PREPARED_TREE_EMPTY;
         enum payload_end how = PAYLOAD_EXITED;
@@ -341,6 +340,7 @@ int run_machine(const struct spec *wanted) {
                 return log_error_errno(q, "cannot block signals"), EXIT_FAILURE;
         do {
                 struct run r = { .spec = spec,
+                                 .image = image,
                                  .tree = &tree,
                                  .lock = IMAGE_LOCK_EMPTY,
                                  .cgroup.birth = -EBADF,

@@ -2,7 +2,8 @@
 /* muster-spawn/run.h: one run of a machine, from a checked spec to its end; again and again while the guest reboots. */
 #pragma once
 
+#include "plan/facts.h"
 #include "spec/spec.h"
 
-/* The exit status of the program. */
-int run_machine(const struct spec *spec);
+/* image: the tree and the machine's name, of gather_image() and gather_suffix(). The exit status of the program. */
+int run_machine(const struct spec *spec, const struct facts *image);

@@ -168,9 +168,11 @@ static int device_from_host(struct execution *x, const struct step *s, int dir_f
 }
 
 static int make_node(struct execution *x, const struct step *s, int dir_fd) {
-        static const mode_t types[_NODE_TYPE_MAX] = {
-                [NODE_FIFO] = S_IFIFO, [NODE_SOCKET] = S_IFSOCK, [NODE_CHAR] = S_IFCHR, [NODE_BLOCK] = S_IFBLK
-        };
+        static const mode_t types[_NODE_TYPE_MAX] = { [NODE_FILE] = S_IFREG,
+                                                      [NODE_FIFO] = S_IFIFO,
+                                                      [NODE_SOCKET] = S_IFSOCK,
+                                                      [NODE_CHAR] = S_IFCHR,
+                                                      [NODE_BLOCK] = S_IFBLK };
         const struct step_node *n = &s->node;
         int r;
 
@@ -182,7 +184,9 @@ static int make_node(struct execution *x, const struct step *s, int dir_fd) {
                 r = symlinkat(s->source, dir_fd, s->target);
                 break;
         case NODE_FILE:
-                return write_new_file(dir_fd, s);
+                if (s->number[0] || *s->source)
+                        return write_new_file(dir_fd, s);
+                __attribute__((fallthrough));
         default:
                 r = mknodat(dir_fd, s->target, types[n->type] | n->mode, makedev(n->major, n->minor));
                 if (r < 0 && errno == EPERM && n->type == NODE_CHAR && n->major)
