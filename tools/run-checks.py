@@ -3,8 +3,8 @@
 """run-checks: every test there is, and one line that counts them. Usage: tools/run-checks.py BUILDDIR [SUITE...]
 
 Makes the sanitizer build in BUILDDIR first. The meson suites (unit, fuzz, lint) run next, then, without a SUITE on the command
-line, the integration tests. What wants systemd as PID 1 waits for a mirror and an emulated processor most of its time, so it
-goes on beside all that, with less right to the processors; what it says is shown at the end.
+line, the integration tests. OS trees wait for a mirror most of their time, and what wants systemd as PID 1 for an emulated
+processor, so both go on beside all that, with less right to the processors; what they say is shown at the end.
 """
 import os
 import pathlib
@@ -21,8 +21,13 @@ TREES = ["bookworm", "busybox", "trixie", "forky", "bookworm-sysvinit", "bookwor
          "forky-boot"]  # see tools/os-tree
 SPAWN_FILES = ["test_options.py", "test_drills.py", "test_kill.py", "test_places.py"]  # test_boot.py wants all trees
 SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
+VM_RUN = TOP / "tests" / "vm" / "run"
+RELEASE = TOP / "build" / "vm" / "release"  # what VM_RUN installs
 FIRST_TREES = TREES[:2]
-IN_VM = ["test_scope", "test_reboot", "test_properties"]  # of test_spawn.py, whose other tests need no kernel of their own
+# Those of tests/vm/guest that want a kernel and controllers of their own; emulated they take ten times as long.
+IN_VM = ["test_compat.py", "test_container.py", "test_host.py", "test_libvirt.py", "test_scope.py",
+         "test_spawn.py::test_scope", "test_spawn.py::test_reboot", "test_spawn.py::test_properties"]
+IN_CONTAINER = ["test_compat.py", "test_restart.py", "test_spawn.py"]
 # -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long.
 BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
 BEGUN = time.monotonic()
@@ -90,72 +95,90 @@ def run_comparison(build):
     return (0, 0, 1) if code == SKIP else (1, 0, 0) if code == 0 else (0, 1, 0)
 
 
-class SystemdLane(threading.Thread):
-    """Beside the other tests: OS trees for everybody, then what wants systemd as PID 1."""
+class SystemdLane:
+    """Beside the other tests: OS trees for everybody, and what wants systemd as PID 1."""
 
     def __init__(self, build):
-        super().__init__()
         self.build = build
         self.log = build / "meson-logs" / "systemd.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.out = open(self.log, "w")
         self.have_first_trees = threading.Event()  # those that most tests want
         self.have_trees = threading.Event()
+        self.have_release = threading.Event()
         self.results = []
-        self.child = None
+        self.children = set()
         self.cancelled = False
+        self.threads = [threading.Thread(target=self.make_trees), threading.Thread(target=self.run_tests)]
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
 
     def call(self, *command):
         """In a session of its own: cancel() reaches all that it starts."""
         if self.cancelled:
             return 1
-        self.child = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out,
-                                      start_new_session=True)
-        return self.child.wait()
+        child = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out,
+                                 start_new_session=True)
+        self.children.add(child)
+        try:
+            return child.wait()
+        finally:
+            self.children.discard(child)
 
     def cancel(self):
         """As an interrupt from the terminal would: everything there cleans up after itself."""
         self.cancelled = True
-        if self.is_alive() and self.child:
-            subprocess.run(["pkill", "-INT", "-s", str(self.child.pid)])
+        for child in list(self.children):
+            subprocess.run(["pkill", "-INT", "-s", str(child.pid)])
         self.join()
+
+    def join(self):
+        for thread in self.threads:
+            if thread.ident:
+                thread.join()
 
     def make_trees(self):
         """What the tests boot or take programs from. What cannot be made has said why, and its tests will skip."""
+        step_back()
         directory = trees_of_tests()
         directory.mkdir(parents=True, exist_ok=True)
-        for kind in TREES:
-            if not (directory / kind).is_dir():
-                heading(f"Making the OS tree {kind} in {directory} (kept for the next time).", self.out)
-                self.call(str(TOP / "tools" / "os-tree"), kind, str(directory / kind))
-            if kind == FIRST_TREES[-1]:
-                self.have_first_trees.set()
-
-    def run(self):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)  # on Linux: this thread and what it starts
         try:
+            for kind in TREES:
+                if not (directory / kind).is_dir():
+                    heading(f"Making the OS tree {kind} in {directory} (kept for the next time).", self.out)
+                    self.call(str(TOP / "tools" / "os-tree"), kind, str(directory / kind))
+                if kind == FIRST_TREES[-1]:
+                    self.have_first_trees.set()
             # Here, because the sandbox of the integration tests has no network.
-            self.make_trees()
             self.call(str(TOP / "tests" / "integration" / "fetch-inits"), str(self.build / "inits"))
         finally:
             self.have_first_trees.set()
             self.have_trees.set()
-        # The comparison with the original asks hundreds of things, and the newer suite takes ten minutes to be emulated: what
-        # needs no controllers and no kernel of its own is tested in containers.
-        self.test("bookworm", *tests_in_vm())
-        self.test("bookworm", "--container", "test_compat.py", "test_spawn.py")
+
+    def run_tests(self):
+        step_back()
+        try:
+            heading("Building what is installed", self.out)
+            self.call(sys.executable, str(VM_RUN), "--install-only")
+        finally:
+            self.have_release.set()
+        self.have_first_trees.wait()  # the image grows out of one
+        self.test("bookworm", *IN_VM)
+        # The comparison with the original asks hundreds of things: what needs neither controllers nor a kernel of its own is
+        # tested in containers, and so is all of the newer suite.
+        self.test("bookworm", "--container", *IN_CONTAINER)
         heading("Tests with systemd: done", self.out)
 
     def test(self, suite, *arguments):
-        """Tests that want systemd as PID 1, from that Debian suite: in a VM, or with --container in a container. From two
+        """Tests that want systemd as PID 1, from that Debian suite: in a VM, or with --container in a container. From several
         threads: each suite has files of its own."""
         kind = "container" if "--container" in arguments else "VM"
         junit = self.build / "meson-logs" / f"systemd-{kind}-{suite}.junit.xml"
         junit.unlink(missing_ok=True)
         heading(f"Tests with systemd in a {kind}, {suite}", self.out)
-        command = [sys.executable, str(TOP / "tests" / "vm" / "run"), "--suite", suite, f"--junit={junit}", *arguments]
-        code = self.call(*command) if threading.current_thread() is self else subprocess.run(
-            command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out).returncode
+        code = self.call(sys.executable, str(VM_RUN), "--suite", suite, f"--junit={junit}", *arguments)
         if code == SKIP and not junit.exists():
             self.results.append((0, 0, 1))  # it has said why
             return
@@ -170,9 +193,9 @@ class SystemdLane(threading.Thread):
         return self.results or [(0, 1, 0)]
 
 
-def tests_in_vm():
-    files = sorted(path.name for path in (TOP / "tests" / "vm" / "guest").glob("test_*.py"))
-    return [name for name in files if name != "test_spawn.py"] + [f"test_spawn.py::{name}" for name in IN_VM]
+def step_back():
+    """This thread, on Linux, and what it starts."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
 
 
 def trees_of_tests():
@@ -192,7 +215,8 @@ def run_all_integration(build, lane):
     wait_for(lane.have_first_trees, "the first OS trees")
     # Containers are started a thousand times, and sanitizers take ten times as long as a start: they have these tests.
     results = [run_integration(build, "v2", "spawn", "test_failures.py")]
-    os.environ["MUSTER_SPAWN"] = str(make_plain_spawn(build))
+    wait_for(lane.have_release, "the build without sanitizers")
+    os.environ["MUSTER_SPAWN"] = str(RELEASE / "src" / "muster-spawn" / "muster-spawn")
     results += [run_integration(build, "v2", "spawn", file) for file in SPAWN_FILES]
     results += [run_integration(build, "hybrid", "spawn", "test_places.py"), run_comparison(build)]
     wait_for(lane.have_trees, "all OS trees")
@@ -200,16 +224,6 @@ def run_all_integration(build, lane):
     results += [run_integration(build, "v2", "spawn", "test_boot.py")]
     lane.test("forky", "--container", "test_compat.py")
     return results
-
-
-def make_plain_spawn(build):
-    """muster-spawn as it is installed."""
-    plain = build / "plain"
-    heading("Building muster-spawn without sanitizers")
-    if not (plain / "build.ninja").exists():
-        subprocess.run(["meson", "setup", str(plain), str(TOP), "-Dtests=false"], stdout=subprocess.DEVNULL, check=True)
-    subprocess.run(["ninja", "--quiet", "-C", str(plain), "src/muster-spawn/muster-spawn"], check=True)
-    return plain / "src" / "muster-spawn" / "muster-spawn"
 
 
 def make_build(build):
