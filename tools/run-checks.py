@@ -27,6 +27,9 @@ FIRST_TREES = TREES[:2]
 # Those of tests/vm/guest that want a kernel and controllers of their own; emulated they take ten times as long.
 IN_VM = ["test_compat.py", "test_container.py", "test_host.py", "test_libvirt.py", "test_scope.py",
          "test_spawn.py::test_scope", "test_spawn.py::test_reboot", "test_spawn.py::test_properties"]
+# A part of the cases of tests/spawn/compare_world.py will do for a second release of the original.
+CASES_OF_NEWER = ["plain", "small", "as-pid2", "terminal", "users-U-network", "users-identity", "volatile-overlay", "mounts-U",
+                  "overlay", "environment", "credentials"]
 IN_CONTAINER = ["test_compat.py", "test_restart.py", "test_spawn.py"]
 # -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long.
 BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
@@ -86,12 +89,17 @@ def run_integration(build, mode, directory="integration", file=None):
     return passed, failed, skipped
 
 
-def run_comparison(build):
-    """What a payload sees under muster-spawn and under the original, and docs/compatibility.md."""
-    heading("Comparison of what a payload sees, with systemd-nspawn")
+def run_comparison(build, suite=None, cases=()):
+    """What a payload sees under muster-spawn and under the original, and docs/compatibility.md. suite: that Debian's original."""
+    heading("Comparison of what a payload sees, with systemd-nspawn" + (f" of {suite}" if suite else ""))
     environment = dict(os.environ, MUSTER_BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
+    if suite:
+        environment["MUSTER_ORIGINAL_TREE"] = str(trees_of_tests() / suite)
+        if not (trees_of_tests() / suite).is_dir():
+            print(f"skipped: there is no tree of {suite}")
+            return 0, 0, 1
     code = subprocess.run([sys.executable, str(SANDBOX), "v2", sys.executable, str(TOP / "tests" / "spawn" / "compare_world.py"),
-                           "systemd-nspawn", "muster-spawn"], cwd=TOP, env=environment).returncode
+                           "systemd-nspawn", "muster-spawn", *cases], cwd=TOP, env=environment).returncode
     return (0, 0, 1) if code == SKIP else (1, 0, 0) if code == 0 else (0, 1, 0)
 
 
@@ -220,6 +228,7 @@ def run_all_integration(build, lane):
     results += [run_integration(build, "v2", "spawn", file) for file in SPAWN_FILES]
     results += [run_integration(build, "hybrid", "spawn", "test_places.py"), run_comparison(build)]
     wait_for(lane.have_trees, "all OS trees")
+    results += [run_comparison(build, "forky", CASES_OF_NEWER)]
     results += [run_integration(build, mode) for mode in MODES]
     results += [run_integration(build, "v2", "spawn", "test_boot.py")]
     lane.test("forky", "--container", "test_compat.py")

@@ -47,6 +47,19 @@ static int loopback(struct execution *x, const struct step *s) {
         return r;
 }
 
+/* Our own /proc is all that is mounted there; sysctl(8). */
+static int kernel_setting(struct execution *x, const struct step *s) {
+        size_t size = strlen(s->source);
+        int fd = open(s->target, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), r = 0;
+
+        if (fd < 0)
+                return -errno;
+        if (write(fd, s->source, size) != (ssize_t) size)
+                r = -errno;
+        close(fd);
+        return r;
+}
+
 /* The terminal belongs to the container's own devpts, so that it has a name there; what is typed reaches it through the master,
  * which goes to the runner. The runner's own terminal never gets in here: nothing inside can push input to it (TIOCSTI). */
 static int console(struct execution *x, const struct step *s) {
@@ -80,5 +93,5 @@ static int console(struct execution *x, const struct step *s) {
 child_step_fn *const child_setup_steps[_STEP_MAX] = {
         [STEP_BECOME_ROOT] = become_root, [STEP_CGROUP_NAMESPACE] = cgroup_namespace,
         [STEP_HOSTNAME] = hostname,       [STEP_LOOPBACK] = loopback,
-        [STEP_CONSOLE] = console,
+        [STEP_SYSCTL] = kernel_setting,   [STEP_CONSOLE] = console,
 };

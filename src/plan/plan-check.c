@@ -60,6 +60,7 @@ static const struct {
         [STEP_SLAVE] = { PHASE_CHILD, PATH | CAN_FAIL },
         [STEP_HOSTNAME] = { PHASE_CHILD, ONCE },
         [STEP_LOOPBACK] = { PHASE_CHILD, ONCE },
+        [STEP_SYSCTL] = { PHASE_CHILD, PATH | CAN_FAIL },
         [STEP_CONSOLE] = { PHASE_CHILD, ONCE },
         [STEP_RLIMITS] = { PHASE_FINAL, ALWAYS | ONCE },
         [STEP_OOM_SCORE] = { PHASE_FINAL, ONCE },

@@ -245,6 +245,20 @@ static void final_steps(struct chapter *c) {
         plan_add(plan, PHASE_FINAL, STEP_EXEC, c->spec->start_mode == START_BOOT ? "--boot" : "the command");
 }
 
+/* In a user namespace of its own nobody outside is concerned when everybody in it may send pings without being root: icmp(7),
+ * ping_group_range. */
+static void own_network(struct chapter *c) {
+        struct step *s;
+
+        plan_add(c->plan, PHASE_CHILD, STEP_LOOPBACK, "--private-network");
+        if (c->spec->users_mode == USERS_NO)
+                return;
+        s = plan_add(c->plan, PHASE_CHILD, STEP_SYSCTL, "--private-network with --private-users");
+        s->target = "/proc/sys/net/ipv4/ping_group_range";
+        s->source = plan_printf(c->plan, "0 %u", c->facts->uid_count - 1);
+        s->flags = STEP_MAY_FAIL;
+}
+
 int plan_payload(struct chapter *c, struct diag *diag) {
         struct plan_payload *p = &c->plan->payload;
         struct step *s;
@@ -256,7 +270,7 @@ int plan_payload(struct chapter *c, struct diag *diag) {
                 s->source = p->hostname;
         }
         if (c->spec->network.private_network && !c->spec->network.namespace_path)
-                plan_add(c->plan, PHASE_CHILD, STEP_LOOPBACK, "--private-network");
+                own_network(c);
         plan_add(c->plan, PHASE_CHILD, STEP_SHARED, "container interface: mounts propagate inside");
         if (c->facts->incoming) {
                 s = plan_add(c->plan, PHASE_CHILD, STEP_SLAVE, "mount tunnel");

@@ -36,6 +36,7 @@ static const char *const step_kind_table[_STEP_MAX] = {
         [STEP_SLAVE] = "slave",
         [STEP_HOSTNAME] = "hostname",
         [STEP_LOOPBACK] = "loopback-up",
+        [STEP_SYSCTL] = "sysctl",
         [STEP_CONSOLE] = "console",
         [STEP_RLIMITS] = "limits",
         [STEP_OOM_SCORE] = "oom-score",

@@ -61,6 +61,7 @@ enum step_kind {
         STEP_SHARED, /* every mount starts a peer group of its own */
         STEP_SLAVE,  /* the mount at target only receives */
         STEP_HOSTNAME,
+        STEP_SYSCTL,   /* the kernel's file target gets the text `source` */
         STEP_LOOPBACK, /* lo up */
         STEP_CONSOLE, /* a pseudo terminal of the container's devpts: /dev/console, standard streams, controlling terminal */
         /* PHASE_FINAL */

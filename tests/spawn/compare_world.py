@@ -8,7 +8,8 @@ Every case is one set of options, run once by each program with world-print as i
 must not differ at all. Between the two programs, every difference has to be named in docs/compatibility.md: in a row of
 a table whose first cell has patterns in backquotes that begin with "world/", over "world/CASE/SECTION/..." (fnmatch);
 "@252" at the end makes a pattern count for that version of the original only. A row that names a difference which is
-not there fails, too. With WORLD_SHOW in the environment all output is shown.
+not there fails, too. With WORLD_SHOW in the environment all output is shown. MUSTER_ORIGINAL_TREE: the OS tree that the original
+is taken from, which need not be of this host's release.
 """
 import json
 import os
@@ -256,7 +257,20 @@ def self_test():
     assert numbered([("a", 1), ("a", 2)]) == {"a": 1, "a#2": 2}
 
 
+def original_of(tree):
+    """A program that runs the tree's systemd-nspawn by the tree's own loader and libraries."""
+    loader = next(tree.glob("usr/lib*/ld-linux-*.so.*"))
+    libraries = next(tree.glob("usr/lib/*-linux-gnu"))
+    program = pathlib.Path(os.environ["TMPDIR"]) / "systemd-nspawn"
+    program.write_text(f"#!/bin/sh\nexec {loader} --library-path {libraries}:{libraries}/systemd --argv0 systemd-nspawn "
+                       f"{tree}/usr/bin/systemd-nspawn \"$@\"\n")
+    program.chmod(0o755)
+    return str(program)
+
+
 def main(arguments):
+    if "MUSTER_ORIGINAL_TREE" in os.environ:
+        os.environ["MUSTER_ORIGINAL"] = original_of(pathlib.Path(os.environ["MUSTER_ORIGINAL_TREE"]))
     cases = arguments[2:] or list(CASES)
     unknown = [case for case in cases if case not in CASES]
     if len(arguments) < 2 or not set(arguments[:2]) <= set(spawn.TARGETS) or unknown:
