@@ -189,15 +189,17 @@ static int security(struct chapter *c, struct diag *diag) {
                 .network_private = c->spec->network.private_network,
                 .payload_is_root = p->uid == 0,
         };
+        struct rlimit_facts limits = c->facts->rlimits;
         uint64_t missing;
         int r;
 
+        limits.may_raise &= !c->users; /* setrlimit(2): only CAP_SYS_RESOURCE in the initial user namespace counts */
         r = capabilities_decide(c->spec, &facts, &p->capabilities, &missing, diag);
         if (r < 0)
                 return r;
         if (missing && c->warn)
                 c->warn("--capability: not all of these are yours to give; the others are left out", c->userdata);
-        rlimits_decide(c->spec->rlimits, &c->facts->rlimits, p->rlimits);
+        rlimits_decide(c->spec->rlimits, &limits, p->rlimits);
         for (int i = 0; i < SPEC_RLIMITS; i++)
                 if (p->rlimits[i].soft != c->facts->rlimits.own[i].soft ||
                     p->rlimits[i].hard != c->facts->rlimits.own[i].hard)
