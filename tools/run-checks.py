@@ -177,6 +177,7 @@ class SystemdLane:
         # The comparison with the original asks hundreds of things: what needs neither controllers nor a kernel of its own is
         # tested in containers, and so is all of the newer suite.
         self.test("bookworm", "--container", *IN_CONTAINER)
+        self.test_labels()
         heading("Tests with systemd: done", self.out)
 
     def test(self, suite, *arguments):
@@ -192,6 +193,12 @@ class SystemdLane:
             return
         passed, failed, skipped = count(junit)
         self.results.append((passed, 1 if code and not failed else failed, skipped))
+
+    def test_labels(self):
+        """muster-spawn on a kernel with SELinux, half a minute."""
+        heading("Tests with SELinux in a VM", self.out)
+        code = self.call(str(TOP / "tests" / "vm" / "selinux"))
+        self.results.append((int(code == 0), int(code not in (0, SKIP)), int(code == SKIP)))
 
     def end(self):
         heading("Waiting for the tests with systemd, begun beside the others")

@@ -113,12 +113,25 @@ static int split_options(const char *options, unsigned long *flags, char *ret, s
         return 0;
 }
 
+/* In quotes, for there may be commas in it: mount(8). */
+static int append_label(const char *label, char *options, size_t size) {
+        static const char before[] = ",context=\"";
+        size_t used = strlen(options);
+
+        if (used + strlen(label) + sizeof(before) + 1 > size)
+                return -E2BIG;
+        stpcpy(stpcpy(stpcpy(options + used, before + (used == 0)), label), "\"");
+        return 0;
+}
+
 static int mount_new(struct execution *x, const struct step *s) {
         unsigned long flags = mount_flags(s->attributes);
         char options[1024];
         int r;
 
         r = split_options(s->options, &flags, options, sizeof(options));
+        if (r >= 0 && s->label)
+                r = append_label(s->label, options, sizeof(options));
         if (r < 0)
                 return r;
         if (mount(s->type, s->target, s->type, flags, *options ? options : NULL) == 0)

@@ -383,6 +383,7 @@ int gather_host(const struct spec *spec, const struct payload_cgroup *cgroup, st
         devices(f);
         resolver(spec, f);
         time_zone(spec, f);
+        gather_selinux(spec, f);
         if (has_relative_mount(spec)) {
                 f->working_directory = getcwd(NULL, 0);
                 if (!f->working_directory)

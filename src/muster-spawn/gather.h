@@ -19,6 +19,8 @@ int gather_image_check(const struct spec *spec, const struct facts *facts, struc
 /* A random suffix for the name that gather_image() made up, when the run is ephemeral: two runs of one tree shall not get into each
  * other's way. */
 int gather_suffix(const struct spec *spec, struct facts *facts);
+/* Its part about SELinux, for who wants to know before anything is made: plan_check_labels(). */
+void gather_selinux(const struct spec *spec, struct facts *facts);
 /* The host. */
 int gather_host(const struct spec *spec, const struct payload_cgroup *cgroup, struct facts *facts, struct diag *diag);
 /* The journal on the host, once the machine's id is known: facts->journal, machine_id. */

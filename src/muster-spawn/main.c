@@ -29,6 +29,7 @@
 #include "muster-spawn/settings.h"
 #include "muster-spawn/unprivileged.h"
 #include "plan/facts.h"
+#include "plan/plan.h"
 #include "spec/spec-argv.h"
 #include "spec/spec-check.h"
 #include "spec/spec-environ.h"
@@ -87,6 +88,9 @@ static int complete(struct spec *spec, char *const argv[], struct facts *image, 
                 log_notice("%s", spec->notices[i]);
         if (r >= 0 && spec->cleanup)
                 return r;
+        gather_selinux(spec, image);
+        if (r >= 0)
+                r = plan_check_labels(spec, image, diag);
         if (r >= 0 && spec->dry_run == DRY_RUN_NO)
                 r = unprivileged_enter(spec);
         if (r >= 0)

@@ -166,7 +166,7 @@ static int open_upper(struct execution *x, const struct step *s, struct layers *
                 return fd < 0 ? fd : make_upper(l, fd, "src", s);
         }
         if (s->options) { /* in memory, and gone with the last mount */
-                fd = hold(l, mount_make("tmpfs", s->options, 0), true);
+                fd = hold(l, mount_make("tmpfs", s->options, s->label, 0), true);
                 return fd < 0 ? fd : make_upper(l, fd, "upper", s);
         }
         if (s->tree != TREE_ROOT || s->type) /* with a type: --overlay=...:/ */

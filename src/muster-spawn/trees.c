@@ -112,7 +112,7 @@ static int tree_open(struct execution *x, const struct step *s) {
 }
 
 static int tree_new(struct execution *x, const struct step *s) {
-        int fd = mount_make(s->type, s->options, s->attributes);
+        int fd = mount_make(s->type, s->options, s->label, s->attributes);
 
         if (fd < 0)
                 return fd;

@@ -51,5 +51,7 @@ void plan_overlay_source(struct chapter *c, const struct spec_mount *m, int tree
 void plan_files(struct chapter *c);
 /* plan-journal.c */
 int plan_journal(struct chapter *c, struct diag *diag);
+/* plan-labels.c: SELinux, over what the others have planned */
+void plan_labels(struct chapter *c);
 /* plan-payload.c: console, limits, identity, filter, program. */
 int plan_payload(struct chapter *c, struct diag *diag);

@@ -77,6 +77,8 @@ struct facts {
         bool own_cgroup;   /* the payload has a control group of its own */
         bool sysfs_masked; /* no new sysfs or proc can be mounted by a user namespace */
         char *working_directory;
+        /* SELinux, asked only where labels are wanted: is it switched on, and does the policy know them? */
+        bool has_selinux, knows_context, knows_apifs_context;
 
         /* the machine */
         char *machine;         /* its name */

@@ -89,6 +89,8 @@ static int chapters(struct chapter *c, struct diag *diag) {
         int r;
 
         r = check_former_root(c, diag);
+        if (r >= 0)
+                r = plan_check_labels(c->spec, c->facts, diag);
         if (r < 0)
                 return r;
         id_map(c);
@@ -107,6 +109,7 @@ static int chapters(struct chapter *c, struct diag *diag) {
         r = plan_journal(c, diag);
         if (r < 0)
                 return r;
+        plan_labels(c);
         return plan_payload(c, diag);
 }
 

@@ -66,6 +66,7 @@ static const struct {
         [STEP_OOM_SCORE] = { PHASE_FINAL, ONCE },
         [STEP_CPU_AFFINITY] = { PHASE_FINAL, ONCE },
         [STEP_PERSONALITY] = { PHASE_FINAL, ONCE },
+        [STEP_EXEC_LABEL] = { PHASE_FINAL, ONCE },
         [STEP_HOME] = { PHASE_FINAL, PATH | CAN_FAIL },
         [STEP_IDENTITY] = { PHASE_FINAL, ALWAYS | ONCE },
         [STEP_NO_NEW_PRIVILEGES] = { PHASE_FINAL, ONCE | UNPRIVILEGED },
@@ -233,6 +234,18 @@ static const char *rule_cgroups(const struct walk *w, const struct step *s) {
                                                                       : NULL;
 }
 
+/* The kernel takes a label for any file system, but in a user namespace for these few only. */
+static const char *rule_label(const struct walk *w, const struct step *s) {
+        bool in_memory = (s->kind == STEP_MOUNT || s->kind == STEP_TREE_NEW) &&
+                         (streq_ptr(s->type, "tmpfs") || streq_ptr(s->type, "devpts"));
+
+        if (s->label && !in_memory && !(s->kind == STEP_TREE_OVERLAY && s->options))
+                return "it makes nothing that takes a label";
+        if (s->kind == STEP_EXEC_LABEL && w->seen[STEP_FILTER])
+                return "its system calls are filtered already";
+        return NULL;
+}
+
 static const char *rule_privileges(const struct walk *w, const struct step *s) {
         const struct plan_payload *p = &w->plan->payload;
         bool may_filter = p->capabilities.effective & CAP_SYS_ADMIN_BIT;
@@ -261,8 +274,8 @@ static const char *rule_end(const struct walk *w, const struct step *s) {
 }
 
 static const char *(*const rules[])(const struct walk *w, const struct step *s) = {
-        rule_phase, rule_once,   rule_path,         rule_tree,    rule_may_fail,   rule_undo, rule_users,
-        rule_root,  rule_covers, rule_host_is_left, rule_cgroups, rule_privileges, rule_end,
+        rule_phase, rule_once,   rule_path,         rule_tree,    rule_may_fail, rule_undo,       rule_users,
+        rule_root,  rule_covers, rule_host_is_left, rule_cgroups, rule_label,    rule_privileges, rule_end,
 };
 
 static void remember(struct walk *w, const struct step *s) {

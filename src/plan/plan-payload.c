@@ -232,6 +232,10 @@ static void final_steps(struct chapter *c) {
                 s = plan_add(plan, PHASE_FINAL, STEP_PERSONALITY, "--personality");
                 s->number[0] = c->spec->personality == PERSONALITY_SECONDARY ? 8 /* PER_LINUX32 */ : 0;
         }
+        if (c->spec->selinux_context) { /* a filter may keep it from being written, and so may another user */
+                s = plan_add(plan, PHASE_FINAL, STEP_EXEC_LABEL, "--selinux-context");
+                s->source = plan_string(plan, c->spec->selinux_context);
+        }
         if (c->spec->no_new_privileges)
                 plan_add(plan, PHASE_FINAL, STEP_NO_NEW_PRIVILEGES, "--no-new-privileges");
         if (plan->payload.filter.n_code && !filter_last(c))

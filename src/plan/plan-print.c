@@ -90,6 +90,8 @@ static void what(const struct step *s, struct buf *out) {
         attribute_list(s->attributes, out, " ", ",");
         if (s->options)
                 buf_printf(out, " (%s)", s->options);
+        if (s->label)
+                buf_printf(out, " labelled %s", s->label);
 }
 
 static void payload_text(const struct plan *p, const struct step *s, struct buf *out) {
@@ -186,6 +188,7 @@ static void json_step(const struct step *s, struct buf *out) {
         list(out, "lower", s->strings);
         member(out, "target", s->target);
         member(out, "options", s->options);
+        member(out, "label", s->label);
         if (s->attributes) {
                 buf_append_str(out, ",\"attributes\":[");
                 attribute_list(s->attributes, out, "\"", "\",\"");

@@ -42,6 +42,7 @@ static const char *const step_kind_table[_STEP_MAX] = {
         [STEP_OOM_SCORE] = "oom-score",
         [STEP_CPU_AFFINITY] = "cpu-affinity",
         [STEP_PERSONALITY] = "personality",
+        [STEP_EXEC_LABEL] = "exec-label",
         [STEP_HOME] = "home",
         [STEP_IDENTITY] = "identity",
         [STEP_NO_NEW_PRIVILEGES] = "no-new-privs",

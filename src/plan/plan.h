@@ -69,8 +69,9 @@ enum step_kind {
         STEP_OOM_SCORE,
         STEP_CPU_AFFINITY,
         STEP_PERSONALITY,
-        STEP_HOME,     /* the home directory of the payload's user, when there is none */
-        STEP_IDENTITY, /* user, groups and the capability sets */
+        STEP_EXEC_LABEL, /* SELinux: the program will run with the label `source` */
+        STEP_HOME,       /* the home directory of the payload's user, when there is none */
+        STEP_IDENTITY,   /* user, groups and the capability sets */
         STEP_NO_NEW_PRIVILEGES,
         STEP_CHDIR,
         STEP_STUB_INIT,
@@ -145,6 +146,7 @@ struct step {
         const char *why;     /* the option or the rule that wants it: shown by --dry-run and in failures */
         /* Strings are owned by the plan. */
         const char *source, *target, *type, *options;
+        const char *label;     /* MOUNT, TREE_NEW, TREE_OVERLAY in memory: of all files in it; SELinux; may be NULL */
         struct step_node node; /* TREE_NODE, NODE; a symlink's target and a file's content are in `source` */
         char **strings;        /* TREE_OVERLAY: lower directories, the top one first */
         uint64_t number[2];
@@ -195,6 +197,8 @@ enum {
 int plan_build(const struct spec *spec, const struct facts *facts, void (*warn)(const char *text, void *userdata),
                void *userdata, struct plan *ret, struct diag *diag);
 void plan_done(struct plan *p);
+/* The part of that which is to be known before anything is made: labels that cannot be had. Needs only the facts of SELinux. */
+int plan_check_labels(const struct spec *spec, const struct facts *facts, struct diag *diag);
 
 /* For the chapters (plan-*.c). A zeroed step of that kind at the end of the plan; never NULL: after -ENOMEM a scratch step. */
 struct step *plan_add(struct plan *p, enum phase phase, enum step_kind kind, const char *why);

@@ -193,9 +193,9 @@ static const struct row rows[] = {
           "System calls to allow as well, or (~) to refuse" },
         { CHAPTER, "restrict-address-families", 0, TAKES("[~]AF_NAME ..."), set_address_families, 0, SPEC_ADDRESS_FAMILIES,
           NULL, "Address families that sockets may have" },
-        { CHAPTER, "selinux-context", 'Z', TAKES("LABEL"), set_text, FIELD(selinux_context), NO_GROUP, NULL,
+        { CHAPTER, "selinux-context", 'Z', TAKES("LABEL"), set_label, FIELD(selinux_context), NO_GROUP, NULL,
           "SELinux label of the processes" },
-        { CHAPTER, "selinux-apifs-context", 'L', TAKES("LABEL"), set_text, FIELD(selinux_apifs_context), NO_GROUP, NULL,
+        { CHAPTER, "selinux-apifs-context", 'L', TAKES("LABEL"), set_label, FIELD(selinux_apifs_context), NO_GROUP, NULL,
           "SELinux label of the API file systems" },
 #undef CHAPTER
 #define CHAPTER CHAPTER_RESOURCES

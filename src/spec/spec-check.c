@@ -212,7 +212,6 @@ static bool has_link(const struct spec *s, enum spec_link_type type) {
 #define NO_LINKS "muster-spawn makes no interfaces yet; --private-network and --network-namespace-path= work."
 #define NO_IMAGES "muster-spawn runs trees of files only yet: give --directory=."
 #define NO_BIND_USER "muster-spawn cannot make users of the host known yet; --bind= mounts a home directory."
-#define NO_LABELS "muster-spawn sets no SELinux labels yet, and does not run without what was asked for."
 
 int spec_check_supported(const struct spec *s, struct diag *diag) {
         const struct spec_network *n = &s->network;
@@ -241,8 +240,6 @@ int spec_check_supported(const struct spec *s, struct diag *diag) {
                 { s->bind_user_groups, "--bind-user-group", "--bind-user-group=: " NO_BIND_USER },
                 { s->forward_journal, "--forward-journal",
                   "--forward-journal=: muster-spawn cannot receive a journal yet; --link-journal= makes it visible." },
-                { s->selinux_context, "--selinux-context", "--selinux-context=: " NO_LABELS },
-                { s->selinux_apifs_context, "--selinux-apifs-context", "--selinux-apifs-context=: " NO_LABELS },
                 { s->user_scope, "--user", "--user: muster-spawn runs the machines of the system only yet." },
         };
 

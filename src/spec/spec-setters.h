@@ -10,6 +10,7 @@ spec_setter set_flag;      /* field: a bool; no value: true */
 spec_setter set_bool;      /* field: a bool */
 spec_setter set_text;      /* field: a char *; not empty */
 spec_setter set_file_path; /* field: a char *; any path, kept as written */
+spec_setter set_label;     /* field: a char *; an SELinux context, at most 255 bytes, without '"' */
 spec_setter set_settings, set_volatile, set_pivot_root, set_root_hash, set_root_hash_signature;
 spec_setter set_slice, set_property, set_register;
 spec_setter set_resolv_conf, set_timezone, set_link_journal, set_link_journal_try_guest;

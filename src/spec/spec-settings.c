@@ -11,6 +11,7 @@
 #include "spec/spec.h"
 
 #define UNIT_NAME_MAX 255
+#define LABEL_MAX 255
 
 static void *field_of(struct spec *s, const struct setting *v) {
         return (char *) s + v->field;
@@ -39,6 +40,17 @@ int set_text(struct spec *s, const struct setting *v) {
 int set_file_path(struct spec *s, const struct setting *v) {
         if (!*v->value || !value_is_text(v->value))
                 return value_wrong(v, "must be a path.");
+        return str_replace(field_of(s, v), v->value);
+}
+
+/* The quote is what stands around a context in the options of mount(2); longer ones are not taken by fsconfig(2). */
+int set_label(struct spec *s, const struct setting *v) {
+        bool right = *v->value && strlen(v->value) <= LABEL_MAX;
+
+        for (const char *p = v->value; *p; p++)
+                right &= *p > ' ' && *p < 0x7f && *p != '"';
+        if (!right)
+                return value_wrong(v, "must be a context of SELinux, such as system_u:system_r:container_t:s0.");
         return str_replace(field_of(s, v), v->value);
 }
 

@@ -61,7 +61,7 @@ static int set_one(int context, const char *options, const char **next) {
         return mount_context_set(context, option, value);
 }
 
-int mount_make(const char *type, const char *options, uint64_t attributes) {
+int mount_make(const char *type, const char *options, const char *label, uint64_t attributes) {
         AUTO_CLOSE int context = mount_context(type);
         int r;
 
@@ -72,6 +72,11 @@ int mount_make(const char *type, const char *options, uint64_t attributes) {
                 return r;
         while (options && *options) {
                 r = set_one(context, options, &options);
+                if (r < 0)
+                        return r;
+        }
+        if (label) {
+                r = mount_context_set(context, "context", label);
                 if (r < 0)
                         return r;
         }

@@ -9,8 +9,8 @@
 /* A detached copy of the mount (recursive: and those below it) at dir_fd/path; path "": of dir_fd itself. Close-on-exec. */
 int mount_clone(int dir_fd, const char *path, bool recursive);
 /* A detached mount of a new file system. options: "key=value,flag", commas cannot be escaped; may be NULL. attributes:
- * MOUNT_ATTR_*. */
-int mount_make(const char *type, const char *options, uint64_t attributes);
+ * MOUNT_ATTR_*. label: of SELinux, for all files in it; may be NULL. */
+int mount_make(const char *type, const char *options, const char *label, uint64_t attributes);
 /* Changes attributes of dir_fd/path (path "": dir_fd itself). propagation: MS_PRIVATE, MS_SLAVE, MS_SHARED or 0. */
 int mount_change(int dir_fd, const char *path, bool recursive, uint64_t set, uint64_t clear, uint64_t propagation);
 /* Shows the owners of a detached mount through a user namespace. */

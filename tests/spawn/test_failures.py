@@ -38,6 +38,8 @@ ROWS = {
     "limit without value": (["--rlimit=NOFILE"], ["--rlimit", "NOFILE"]),
     "limit upside down": (["--rlimit=NOFILE=9:3"], ["--rlimit", "9:3"]),
     "personality": (["--personality=foo"], ["--personality", "foo"]),
+    "label": (["--selinux-context=a b"], ["--selinux-context", "a b", "SELinux"]),
+    "label of files": (["--selinux-apifs-context=a,\"b"], ["--selinux-apifs-context", "SELinux"]),
     "oom": (["--oom-score-adjust=1001"], ["--oom-score-adjust", "1001"]),
     "cpus": (["--cpu-affinity=x"], ["--cpu-affinity", "x"]),
     "no cpu": (["--cpu-affinity=8000"], ["--cpu-affinity"]),

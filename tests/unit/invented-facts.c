@@ -29,6 +29,7 @@ static const struct {
 } sets[] = {
         { "v2", HOST "cgroups unified\nown_cgroup yes\n" },
         { "hybrid", HOST "cgroups hybrid\nown_cgroup yes\nhierarchy unified -\n"
+                         "has_selinux yes\nknows_context yes\nknows_apifs_context yes\n"
                          "hierarchy systemd none,name=systemd,xattr\nhierarchy cpu,cpuacct cpu,cpuacct cpu cpuacct\n"
                          "hierarchy memory memory\n" },
         { "v1", HOST "cgroups v1\nown_cgroup yes\nhierarchy systemd none,name=systemd,xattr\n"
@@ -58,6 +59,9 @@ static const struct {
         { "in_initial_userns", AT(in_initial_userns) },
         { "has_user_namespaces", AT(has_user_namespaces) },
         { "has_kcore", AT(has_kcore) },
+        { "has_selinux", AT(has_selinux) },
+        { "knows_context", AT(knows_context) },
+        { "knows_apifs_context", AT(knows_apifs_context) },
         { "localtime_present", AT(localtime_present) },
         { "resolv_conf_present", AT(resolv_conf_present) },
         { "stub_resolver_running", AT(stub_resolver_running) },

@@ -14,7 +14,8 @@
 #define WORDS                                                                                                       \
         "muster-spawn", "-D", "/srv/web", "-a", "--private-users=524288", "--private-users-ownership=map",          \
                 "--bind=/data:/data", "--bind=/more:/data/more", "--bind=:/scratch", "--network-namespace-path=/n", \
-                "--oom-score-adjust=3", "--resolv-conf=replace-host", "/bin/true"
+                "--oom-score-adjust=3", "--resolv-conf=replace-host", "-Zu:r:t:s0:c1,c2", "-Lu:object_r:t",         \
+                "/bin/true"
 
 static void make(struct plan *ret) {
         char *argv[] = { WORDS, NULL };
@@ -25,7 +26,7 @@ static void make(struct plan *ret) {
         spec_init(&spec);
         assert_int_equal(spec_from_argv((int) strv_length(argv), argv, NULL, &spec, &d), 0);
         assert_int_equal(spec_check(&spec, &d), 0);
-        invent("like v2\n", &facts);
+        invent("like v2\nhas_selinux yes\nknows_context yes\nknows_apifs_context yes\n", &facts);
         invent_for(&spec, &facts);
         if (plan_build(&spec, &facts.facts, NULL, NULL, ret, &d) < 0)
                 fail_msg("%s", d.text);
@@ -122,6 +123,10 @@ BREAK(covers, move_at(p, find(p, STEP_ATTACH, "/run"), find(p, STEP_ATTACH, "/ru
 BREAK(covers_custom, move_at(p, find(p, STEP_ATTACH, "/data"), find(p, STEP_ATTACH, "/scratch")))
 BREAK(covers_unasked, attached(p, "/data")->flags &= ~(unsigned) STEP_COVERS; attached(p, "/data")->target = "/")
 BREAK(cgroups, move(p, STEP_CGROUP_NAMESPACE, STEP_WRITE))
+BREAK(label_late, move(p, STEP_EXEC_LABEL, STEP_CHDIR))
+BREAK(label_filtered, move(p, STEP_FILTER, STEP_EXEC_LABEL))
+BREAK(label_proc, p->steps[find(p, STEP_MOUNT, "/proc")].label = "u:r:t")
+BREAK(label_open, at(p, STEP_TREE_OPEN)->label = "u:r:t")
 BREAK(limits_late, move(p, STEP_RLIMITS, STEP_CHDIR))
 BREAK(oom_late, move(p, STEP_OOM_SCORE, STEP_CHDIR))
 BREAK(identity_twice, again(p, STEP_IDENTITY))
@@ -176,6 +181,10 @@ static const struct {
         { break_covers_custom, "/data: it covers what was mounted below its target" },
         { break_covers_unasked, "/: it covers what was mounted below its target" },
         { break_cgroups, "the host's control groups are mounted already" },
+        { break_label_late, "exec-label : it needs capabilities, and they are gone" },
+        { break_label_filtered, "exec-label : its system calls are filtered already" },
+        { break_label_proc, "/proc: it makes nothing that takes a label" },
+        { break_label_open, "it makes nothing that takes a label" },
         { break_limits_late, "limits : it needs capabilities, and they are gone" },
         { break_oom_late, "oom-score : it needs capabilities, and they are gone" },
         { break_chdir_early, "directories are entered as the payload's user" },
@@ -208,10 +217,11 @@ static void test_each_rule(void **state) {
 /* Nothing that keeps the container in may be left out silently. */
 static void test_may_fail(void **state) {
         static const enum step_kind kinds[] = {
-                STEP_TREE_NEW, STEP_ID_MAP, STEP_TREE_IDMAP, STEP_BECOME_ROOT,     STEP_JOIN_NETWORK,
-                STEP_PRIVATE,  STEP_BIND,   STEP_ENTER_ROOT, STEP_DETACH_OLD_ROOT, STEP_CGROUP_NAMESPACE,
-                STEP_REMOUNT,  STEP_SHARED, STEP_CONSOLE,    STEP_RLIMITS,         STEP_OOM_SCORE,
-                STEP_IDENTITY, STEP_CHDIR,  STEP_STUB_INIT,  STEP_FILTER,          STEP_EXEC,
+                STEP_TREE_NEW,   STEP_ID_MAP, STEP_TREE_IDMAP, STEP_BECOME_ROOT,     STEP_JOIN_NETWORK,
+                STEP_PRIVATE,    STEP_BIND,   STEP_ENTER_ROOT, STEP_DETACH_OLD_ROOT, STEP_CGROUP_NAMESPACE,
+                STEP_REMOUNT,    STEP_SHARED, STEP_CONSOLE,    STEP_RLIMITS,         STEP_OOM_SCORE,
+                STEP_IDENTITY,   STEP_CHDIR,  STEP_STUB_INIT,  STEP_FILTER,          STEP_EXEC,
+                STEP_EXEC_LABEL,
         };
 
         for (size_t i = 0; i < ELEMENTS(kinds); i++) {

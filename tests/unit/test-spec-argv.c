@@ -11,6 +11,8 @@
 #include "spec/spec-setters.h"
 
 #define WORDS_MAX 32
+#define LABEL_OF_64 "u:r:t:s0:c1,c2,c3,c4,c5,c6,c7,c8,c9,c10,c11,c12,c13,c14,c15,c16,"
+#define LABEL_OF_256 LABEL_OF_64 LABEL_OF_64 LABEL_OF_64 LABEL_OF_64
 
 static char *const no_environment[] = { NULL };
 
@@ -142,6 +144,12 @@ static void test_refused(void **state) {
                 { "--root-hash=abc", "--root-hash", "hexadecimal" },
                 { "--root-hash-sig=base64:", "--root-hash-sig", "base64:" },
                 { "-Z", "-Z", "needs a value" },
+                { "--selinux-context=", "--selinux-context", "context of SELinux" },
+                { "--selinux-context=u:r:t:s0^x", "--selinux-context", "context of SELinux" },
+                { "--selinux-context=u:r:t\x7f", "--selinux-context", "context of SELinux" },
+                { "--selinux-context=u:r:\xc3\xa4", "--selinux-context", "context of SELinux" },
+                { "-Lu:object_r:t\",uid=0,x=\"", "--selinux-apifs-context", "context of SELinux" },
+                { "--selinux-apifs-context=" LABEL_OF_256, "--selinux-apifs-context", "context of SELinux" },
                 /* credentials: the value is never shown */
                 { "--set-credential=x", "--set-credential", "':'" },
                 { "--set-credential=a/b:c", "--set-credential", "without '/'" },
