@@ -26,6 +26,16 @@ static int remove_tunnel(const char *machine) {
         return rmdir(path) < 0 && errno != ENOENT && errno != EBUSY ? -errno : 0;
 }
 
+/* The work directories of overlays lie beside what the options name. */
+static void clean_overlays(const struct spec *spec) {
+        for (size_t i = 0; i < spec->n_mounts; i++) {
+                const struct spec_mount *m = &spec->mounts[i];
+
+                if (m->type == SPEC_MOUNT_OVERLAY && !m->read_only && m->source.path && !m->source.in_root)
+                        throw_away_clean_beside(m->source.path);
+        }
+}
+
 int clean_up(const struct spec *spec) {
         AUTO(facts_done) struct facts image = { 0 };
         struct image_lock lock = IMAGE_LOCK_EMPTY;
@@ -46,6 +56,7 @@ int clean_up(const struct spec *spec) {
                 return EXIT_FAILURE;
         ephemeral_clean(image.root);
         throw_away_clean();
+        clean_overlays(spec);
         r = remove_tunnel(image.machine);
         if (r < 0)
                 log_error_errno(r, "--cleanup: cannot remove the mount tunnel of %s", image.machine);

@@ -23,6 +23,7 @@
 #include "base/str.h"
 #include "muster-spawn/channel.h"
 #include "muster-spawn/idmap-ns.h"
+#include "muster-spawn/throw-away.h"
 #include "sys/mountfd.h"
 
 #define PATH_OF_FD "/proc/self/fd/%d"
@@ -119,20 +120,20 @@ static int open_lower(const struct step *s, struct layers *l) {
 /* An upper directory that the user named: the work directory has to be on the same file system, so it is made beside it. */
 static int open_upper_of_user(struct execution *x, const struct step *s, struct layers *l) {
         char buffer[PATH_OF_FD_SIZE];
-        const char *upper, *slash = strrchr(s->source, '/');
+        const char *upper;
         int r;
 
-        if (*s->source == '+' || !slash)
+        if (*s->source == '+')
                 return -EOPNOTSUPP;
         r = open_inside(s, s->source, l, buffer, &upper);
         if (r < 0)
                 return r;
         l->upper = strdup(upper);
-        if (!l->upper || asprintf(&l->work, "%.*s/.#%s-XXXXXX", (int) (slash - s->source), s->source, slash + 1) < 0)
+        l->work = throw_away_beside(s->source);
+        if (!l->upper || !l->work)
                 return -ENOMEM;
-        if (!mkdtemp(l->work))
-                return -errno;
-        return strv_extend(&x->throw_away, l->work);
+        throw_away_clean_beside(s->source);
+        return tree_make_temporary(x, l->work);
 }
 
 /* Upper and work directories below one that is not the container's. */

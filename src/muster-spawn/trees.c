@@ -36,24 +36,32 @@
 #define PATH_OF_FD "/proc/self/fd/%d"
 #define PATH_OF_FD_SIZE 32
 
-/* A new directory below /var/tmp; its path is kept for the end. The caller's umask is 0. */
-int tree_throw_away(struct execution *x, uid_t owner, const char **ret) {
-        char path[sizeof(THROW_AWAY_PATTERN)], *source, *inner;
-        AUTO_CLOSE int lock = -EBADF;
+int tree_make_temporary(struct execution *x, char *pattern) {
+        AUTO_CLOSE int lock = throw_away_make(pattern);
         int *locks;
 
-        throw_away_clean();
-        lock = throw_away_make(path);
         if (lock < 0)
                 return lock;
         locks = reallocarray(x->throw_away_locks, x->n_throw_away_locks + 1, sizeof(*locks));
         if (locks)
                 x->throw_away_locks = locks;
-        if (!locks || strv_extend(&x->throw_away, path) < 0) {
-                rmdir(path);
+        if (!locks || strv_extend(&x->throw_away, pattern) < 0) {
+                rmdir(pattern);
                 return -ENOMEM;
         }
         locks[x->n_throw_away_locks++] = STEAL_FD(lock);
+        return 0;
+}
+
+/* The caller's umask is 0. */
+int tree_throw_away(struct execution *x, uid_t owner, const char **ret) {
+        char path[] = THROW_AWAY_PATTERN, *source, *inner;
+        int error;
+
+        throw_away_clean();
+        error = tree_make_temporary(x, path);
+        if (error < 0)
+                return error;
         if (asprintf(&source, "%s/src", path) < 0)
                 return -ENOMEM;
         inner = source;

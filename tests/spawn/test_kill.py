@@ -114,6 +114,60 @@ def test_killed_while_it_runs(box, containers, options):
     assert spawn.run(spawn.OURS, box, *options, command=["true"]).code == 0
 
 
+def overlay_with_upper(box):
+    """The option, and the directory that work directories come to lie in."""
+    for path in (box.place / "a", box.place / "layers/up", box.root / "mnt"):
+        path.mkdir(parents=True, exist_ok=True)
+    return f"--overlay={box.place}/a:{box.place}/layers/up:/mnt", box.place / "layers"
+
+
+def work_directories(place):
+    return sorted(path.name for path in place.glob(".#*"))
+
+
+@pytest.mark.parametrize("way", ["next start", "cleanup"])
+def test_work_directory(box, containers, way):
+    """It lies beside an upper directory that somebody named; nothing else that lies there is touched."""
+    option, place = overlay_with_upper(box)
+    container = containers(spawn.OURS, box, option, command=["sh", "-c", "echo x > /mnt/kept; echo there; sleep 1000"])
+    container.expect("there")
+    container.signal(signal.SIGKILL)
+    container.end(timeout=5)
+    world.wait_until(lambda: not container.cgroup.processes(), "the payload to end with its runner", 5)
+    assert len(work_directories(place)) == 1
+    theirs = [".#up-", ".#up-1234567", ".#up-abcdef", ".#upper-abcdef", ".#up-linked"]
+    for name in theirs[:-1]:
+        (place / name / "work").mkdir(parents=True)
+    (place / ".#up-abcdef/mine").touch()
+    (place / ".#up-linked").symlink_to(place / "up")
+    (place / ".#up-foreig/work").mkdir(parents=True)
+    os.chown(place / ".#up-foreig", 1234, 1234)
+    if way == "cleanup":
+        result = spawn.run(spawn.OURS, box, option, "--cleanup")
+        assert result.code == 0 and not result.output, result
+    else:
+        result = spawn.run(spawn.OURS, box, option, command=["cat", "/mnt/kept"])
+        assert (result.code, result.output) == (0, "x\n"), result
+    assert work_directories(place) == sorted([*theirs, ".#up-foreig"])
+    assert (place / "up/kept").read_text() == "x\n" and (place / ".#up-abcdef/mine").exists()
+
+
+def test_work_directory_in_use(box, containers):
+    """What a run that lives needs stays, whatever becomes of another one with the same upper directory."""
+    option, place = overlay_with_upper(box)
+    container = containers(spawn.OURS, box, "--read-only", option, input=True,
+                           command=["sh", "-c", "echo there; read x; echo $x > /mnt/kept; cat /mnt/kept"])
+    container.expect("there")
+    used = work_directories(place)
+    assert len(used) == 1
+    spawn.run(spawn.OURS, box, "--read-only", option, name="other", command=["true"])  # refused, where the kernel sees to that
+    assert work_directories(place) == used
+    container.send("alive\n")
+    container.expect("alive")
+    assert container.end() == 0
+    assert work_directories(place) == []
+
+
 def test_payload_is_killed(box, containers):
     container = containers(spawn.OURS, box, command=["sh", "-c", "sleep 1000 & echo there; wait"])
     container.expect("there")
