@@ -339,7 +339,7 @@ static int credentials(const struct spec *s, struct facts *f, struct diag *diag)
                                 return r;
                         continue;
                 }
-                c->data = malloc(s->credentials[i].size + 1);
+                c->data = calloc(1, s->credentials[i].size + 1); /* one that is empty is read as a text */
                 if (!c->data)
                         return -ENOMEM;
                 memcpy(c->data, s->credentials[i].data, s->credentials[i].size);

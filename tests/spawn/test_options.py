@@ -889,6 +889,7 @@ class TestCredentials:
         assert text.startswith("/run/host/credentials\n500\n400\n   h   e   l   l   o  \\0   w  \\n\n"), text
         found = mounts(text)["/run/host/credentials"]
         assert found[2] == "ramfs" and {"ro", "nosuid", "nodev", "noexec"} <= set(found[1])
+        assert sh("stat -c %s /run/host/credentials/none", "--set-credential=none:") == "0\n"
 
     def test_user(self, sh):
         command = "cat /run/host/credentials/a 2>/dev/null || echo no"
