@@ -33,7 +33,7 @@ static uint64_t ignored_signals(void) {
 int execution_init(struct execution *x, const struct plan *plan) {
         x->plan = plan;
         x->ignored = ignored_signals();
-        x->channel[0] = x->channel[1] = x->network = x->notify = x->terminal = x->pidfd = -EBADF;
+        x->channel[0] = x->channel[1] = x->network = x->notify = x->fifo = x->terminal = x->pidfd = -EBADF;
         x->trees = reallocarray(NULL, (size_t) plan->n_trees, sizeof(*x->trees));
         if (!x->trees)
                 return -ENOMEM;
@@ -73,6 +73,7 @@ void execution_done(struct execution *x) {
         close_fd(&x->channel[1]);
         close_fd(&x->network);
         close_fd(&x->notify);
+        close_fd(&x->fifo);
         close_fd(&x->terminal);
         close_fd(&x->pidfd);
         for (size_t i = strv_length(x->throw_away); i-- > 0;)

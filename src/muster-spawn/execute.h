@@ -27,6 +27,7 @@ struct execution {
         int channel[2]; /* runner's end, child's end */
         int network;    /* a network namespace that the child is born into; or -EBADF */
         int notify;     /* the notify socket */
+        int fifo;       /* STEP_KEEP_OPEN */
         int terminal;   /* master of the payload's terminal */
         pid_t pid;
         int pidfd;

@@ -210,9 +210,14 @@ static int give_to(const struct step *s, int dir_fd) {
 }
 
 static int tree_node(struct execution *x, const struct step *s) {
-        int r = make_node(x, s, x->trees[s->tree]);
+        int dir_fd = x->trees[s->tree], r;
 
-        return r < 0 ? r : give_to(s, x->trees[s->tree]);
+        r = make_node(x, s, dir_fd);
+        if (r >= 0 && (s->flags & STEP_KEEP_OPEN)) {
+                x->fifo = openat(dir_fd, s->target, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+                r = x->fifo < 0 ? -errno : 0;
+        }
+        return r < 0 ? r : give_to(s, dir_fd);
 }
 
 static int tree_socket(struct execution *x, const struct step *s) {

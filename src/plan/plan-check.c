@@ -140,6 +140,8 @@ static const char *rule_path(const struct walk *w, const struct step *s) {
                 return "its source is no absolute path";
         if (has(s, IN_TREE) && (isempty(s->target) || *s->target == '/' || leads_out(s->target)))
                 return "its target is no path inside of the tree";
+        if ((s->flags & STEP_KEEP_OPEN) && (s->kind != STEP_TREE_NODE || s->node.type != NODE_FIFO))
+                return "only a fifo can be kept open";
         return NULL;
 }
 

@@ -82,7 +82,7 @@ void plan_run_tree(struct chapter *c) {
         if (c->facts->os_release_path)
                 node(c, NODE_FILE, "host/os-release", 0444)->source = "";
         masks(c);
-        node(c, NODE_FIFO, "host/proc-kmsg", 0600);
+        node(c, NODE_FIFO, "host/proc-kmsg", 0600)->flags = STEP_KEEP_OPEN;
         node(c, NODE_FILE, "host/proc-sys-kernel-random-boot-id", 0444)->source = uuid_line(c, &c->facts->boot_id);
         credentials(c);
         s = plan_add(c->plan, PHASE_HOST, STEP_TREE_SOCKET, "container interface: NOTIFY_SOCKET");

@@ -105,6 +105,7 @@ enum {
         STEP_THROW_AWAY = 1 << 8, /* the source is a new directory below /var/tmp, removed at the end */
         STEP_MASK = 1 << 9,       /* the source is the entry of that directory that has the type of target */
         STEP_COVERS = 1 << 10,    /* somebody named this very place: it may hide what the container has there */
+        STEP_KEEP_OPEN = 1 << 11, /* TREE_NODE: a fifo that the runner keeps open: whoever opens it waits for nobody */
         STEP_SLAVE_TREE = 1 << 7, /* the tree keeps receiving what is mounted on the host; others are private */
 };
 

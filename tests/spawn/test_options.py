@@ -494,6 +494,16 @@ def test_selinux(box, option):
     assert result.code == 1 and option in result.messages and "SELinux" in result.messages, result
 
 
+@pytest.mark.parametrize("options", [(), ("-U",), ("--read-only",)])
+def test_kernel_log(sh, target, options):
+    """/proc/kmsg of a container has nothing to read, which takes for ever; nobody waits to open it."""
+    if target == spawn.ORIGINAL and "-U" in options:
+        pytest.skip("it leaves the owner of the tree's files changed")
+    script = ("probe open /proc/kmsg 0; timeout 1 cat /proc/kmsg; echo $?; "
+              "timeout 5 sh -c 'echo written > /proc/kmsg; read line < /proc/kmsg; echo $line'; stat -c '%F %a %u' /proc/kmsg")
+    assert sh(script, *options).splitlines() == ["ok", "143", "written", "fifo 600 0"]
+
+
 # Users
 
 

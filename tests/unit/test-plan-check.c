@@ -97,6 +97,7 @@ BREAK(relative_source, at(p, STEP_BIND)->source = "run")
 BREAK(tree_path, at(p, STEP_TREE_NODE)->target = "/null")
 BREAK(tree_path_empty, at(p, STEP_TREE_NODE)->target = "")
 BREAK(tree_path_out, at(p, STEP_TREE_NODE)->target = "a/../../b")
+BREAK(keep_open, at(p, STEP_TREE_NODE)->flags |= STEP_KEEP_OPEN)
 BREAK(no_such_tree, at(p, STEP_ATTACH)->tree = 99)
 BREAK(tree_none, at(p, STEP_ATTACH)->tree = TREE_NONE)
 BREAK(tree_twice, again(p, STEP_TREE_NEW))
@@ -155,6 +156,7 @@ static const struct {
         { break_tree_path, "its target is no path inside of the tree" },
         { break_tree_path_empty, "its target is no path inside of the tree" },
         { break_tree_path_out, "its target is no path inside of the tree" },
+        { break_keep_open, "only a fifo can be kept open" },
         { break_no_such_tree, "there is no such tree" },
         { break_tree_none, "there is no such tree" },
         { break_tree_twice, "its tree is made already" },
