@@ -3,6 +3,7 @@
 #include "muster-spawn/channel.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -45,9 +46,13 @@ int channel_receive(int channel, struct channel_message *ret, int *ret_fd) {
         struct cmsghdr *c;
         ssize_t n;
 
-        do
+        /* The end of who has left a message of ours unread comes before what it said itself, once. */
+        for (bool reset = false;;) {
                 n = recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
+                if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+                        break;
+                reset |= errno == ECONNRESET;
+        }
         if (n < 0)
                 return -errno;
         if (n == 0)
