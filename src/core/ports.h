@@ -13,6 +13,7 @@
 
 #include "base/diag.h"
 #include "base/pidref.h"
+#include "core/event.h"
 #include "core/machine.h"
 #include "core/scope.h"
 #include "core/uidindex.h"
@@ -206,11 +207,26 @@ struct image_port {
         int (*exists)(void *impl, const char *name);
 };
 
+/* ---- the journal of events ---- */
+struct event_port {
+        void *impl;
+        /* Puts e where it outlives us, before the caller hears that it happened. Should be cheap: it is done for each event. */
+        int (*save)(void *impl, const struct event *e);
+        /* Calls found() with each event that was kept, in order of their numbers; e is one block of memory, consumed. *ret_last: all
+         * numbers up to it may have been used. What is no event is set aside and logged once. -ENOMEM, -EIO: what was used is not
+         * known, so that nothing may be saved. */
+        int (*load)(void *impl, void (*found)(void *userdata, struct event *e), void *userdata, uint64_t *ret_last);
+        struct id128 boot_id;         /* of the host now */
+        size_t max_events, max_bytes; /* how many are to be kept in memory */
+};
+
 /* ---- telling the world ---- */
 struct notify_port {
         void *impl;
         void (*machine_new)(void *impl, const struct machine *m);
         void (*machine_removed)(void *impl, const struct machine *m);
+        /* May be NULL. There is a new event in service_events(). */
+        void (*event)(void *impl, const struct event *e);
 };
 
 struct clock_port {
@@ -226,5 +242,6 @@ struct ports {
         struct auth_port auth;
         struct inspect_port inspect;
         struct image_port images;
+        struct event_port events;
         struct clock_port clock;
 };
