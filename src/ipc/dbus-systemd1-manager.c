@@ -153,7 +153,7 @@ int systemd1_act_stop(struct dbus_call *call, const char *unit) {
         if (!job_mode_is_known(mode))
                 return sd_bus_reply_method_errorf(call->message, SD_BUS_ERROR_INVALID_ARGS,
                                                   "The job mode must be 'fail' or 'replace'.");
-        if (units_stop(call->d->systemd1->units, unit, &job, &f) < 0)
+        if (units_stop(call->d->systemd1->units, unit, &call->request->caller, &job, &f) < 0)
                 return dbus_reply_fault(call->message, &f);
         return systemd1_reply_job(call, job, unit, false);
 }
@@ -170,7 +170,7 @@ int systemd1_act_kill(struct dbus_call *call, const char *unit) {
         if (!isempty(whom) && !streq(whom, "all") && !streq(whom, "all-fail"))
                 return sd_bus_reply_method_errorf(call->message, NO_SUCH_PROCESS,
                                                   "A scope has no main or control process: say 'all'.");
-        r = units_kill(call->d->systemd1->units, unit, sig, streq(whom, "all-fail"), &f);
+        r = units_kill(call->d->systemd1->units, unit, sig, streq(whom, "all-fail"), &call->request->caller, &f);
         return systemd1_answer(call, r, &f);
 }
 
@@ -197,7 +197,8 @@ int systemd1_act_set_properties(struct dbus_call *call, const char *unit) {
         if (r < 0)
                 r = sd_bus_reply_method_errno(call->message, r, &error);
         else
-                r = systemd1_answer(call, units_limit(call->d->systemd1->units, unit, &props, &f), &f);
+                r = systemd1_answer(
+                        call, units_limit(call->d->systemd1->units, unit, &props, &call->request->caller, &f), &f);
         sd_bus_error_free(&error);
         scope_properties_done(&props);
         return r;

@@ -3,7 +3,8 @@
  *
  *   options.c   command line                          host.c   the record of ".host"
  *   log-sink.c  where log lines go
- *   backend/    process (pidfds), supervisor-cgroup or supervisor-systemd, store-files, helper, auth-polkit: the ports of core/ports.h
+ *   backend/    process (pidfds), supervisor-cgroup or supervisor-systemd, store-files, event-file, helper, auth-polkit: the ports of
+ *               core/ports.h
  *   service/    what each request means
  *   ipc/        the doors: varlink-server.c, dbus-server.c
  *
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "backend/auth-polkit.h"
+#include "backend/event-file.h"
 #include "backend/helper.h"
 #include "backend/images.h"
 #include "backend/process.h"
@@ -46,6 +48,7 @@ struct daemon {
         struct supervisor_cgroup *cgroup; /* one of the two */
         struct supervisor_systemd *systemd;
         struct store_files *store;
+        struct event_file *events;
         struct auth_polkit *auth;
         struct service *service;
         struct scopes_cgroup *scopes; /* --scope-manager */
@@ -181,6 +184,9 @@ static int make_backends(struct daemon *d) {
         r = store_files_new(d->options.run, &d->store);
         if (r < 0)
                 return log_error_errno(r, "Cannot use %s/systemd/machines", d->options.run);
+        r = event_file_new(d->options.run, d->options.max_events, &d->events);
+        if (r < 0)
+                return log_error_errno(r, "Cannot use %s/muster/events", d->options.run);
         return auth_polkit_new(get_bus, d, &d->auth);
 }
 
@@ -192,6 +198,7 @@ static int make_service(struct daemon *d) {
                 .auth = auth_polkit_port(d->auth),
                 .inspect = helper_inspect_port(d->helper),
                 .images = images_port(),
+                .events = event_file_port(d->events),
                 .clock = { .realtime_usec = realtime_usec, .monotonic_usec = monotonic_usec },
         };
         AUTO(machine_freep) struct machine *host = NULL;
@@ -252,7 +259,7 @@ static int open_doors(struct daemon *d) {
         }
         r = service_recover(d->service);
         if (r < 0)
-                log_warning_errno(r, "Cannot read the records of earlier machines");
+                return log_error_errno(r, "Cannot read the events below %s/muster/events", d->options.run);
         if (d->units)
                 units_recover(d->units);
         if (!d->options.bus)
@@ -291,6 +298,7 @@ static void done(struct daemon *d) {
         service_free(d->service);
         supervisor_cgroup_free(d->cgroup);
         store_files_free(d->store);
+        event_file_free(d->events);
         process_free(d->process);
         sd_event_unref(d->event);
 }

@@ -11,6 +11,9 @@
 #include "core/name.h"
 #include "musterd/log-sink.h"
 
+#define EVENTS_MIN 16
+#define EVENTS_MAX 65536
+
 static const char help_text[] =
         "Usage: musterd [OPTION...]\n"
         "\n"
@@ -23,6 +26,7 @@ static const char help_text[] =
         "  --run=DIR                run-time directory instead of /run, for tests\n"
         "  --helper=PATH            the muster-helper program to use\n"
         "  --stop-timeout=TIME      how long a terminated machine may take before it is killed (10s)\n"
+        "  --max-events=N           how many of the newest events are kept for readers (4096)\n"
         "  --log-level=LEVEL        emerg, alert, crit, err, warning, notice, info (default) or debug\n"
         "  --log-target=TARGET      auto (default), console, journal, syslog, kmsg or null\n"
         "  --ready-fd=FD            write a newline to this descriptor when up (s6, dinit)\n"
@@ -38,6 +42,7 @@ enum {
         OPT_RUN,
         OPT_HELPER,
         OPT_STOP_TIMEOUT,
+        OPT_MAX_EVENTS,
         OPT_LOG_LEVEL,
         OPT_LOG_TARGET,
         OPT_READY_FD,
@@ -51,6 +56,7 @@ static const struct option long_options[] = {
         { "run", required_argument, NULL, OPT_RUN },
         { "helper", required_argument, NULL, OPT_HELPER },
         { "stop-timeout", required_argument, NULL, OPT_STOP_TIMEOUT },
+        { "max-events", required_argument, NULL, OPT_MAX_EVENTS },
         { "log-level", required_argument, NULL, OPT_LOG_LEVEL },
         { "log-target", required_argument, NULL, OPT_LOG_TARGET },
         { "ready-fd", required_argument, NULL, OPT_READY_FD },
@@ -115,6 +121,10 @@ static int set_option(int c, const char *value, struct options *o) {
                 if (parse_usec(value, &o->stop_timeout_usec) < 0 || o->stop_timeout_usec == 0)
                         return wrong("stop-timeout", value, "a time above zero, such as 10s or 2min");
                 return 0;
+        case OPT_MAX_EVENTS:
+                if (parse_u32(value, &o->max_events) < 0 || o->max_events < EVENTS_MIN || o->max_events > EVENTS_MAX)
+                        return wrong("max-events", value, "a number from 16 to 65536");
+                return 0;
         case OPT_LOG_LEVEL:
                 return log_sink_set_level(value) < 0 ? wrong("log-level", value, "one of the levels that --help lists")
                                                      : 0;
@@ -144,6 +154,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 .run = "/run",
                 .helper = HELPER_PATH,
                 .stop_timeout_usec = 10000000,
+                .max_events = 4096,
                 .ready_fd = -EBADF,
         };
         while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {

@@ -14,6 +14,7 @@ struct options {
         const char *run;            /* run-time directory */
         const char *helper;         /* path of muster-helper */
         uint64_t stop_timeout_usec; /* how long a machine may take to end when asked */
+        uint32_t max_events;        /* of the journal, kept in memory */
         int ready_fd;               /* gets one newline when we are up; -EBADF: none */
 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Unregister, terminate, kill: verbs on a machine that exists. */
 #include <errno.h>
+#include <stdio.h>
 
+#include "base/signame.h"
 #include "service/internal.h"
 
 #define SIGNAL_MAX 64
@@ -16,9 +18,23 @@ static void on_killed(void *userdata, int error) {
         request_finish(q);
 }
 
+/* Before it is sent: what follows from it is noted behind it. */
+void service_note_signal(struct service *s, const struct machine *m, const struct caller *by, int sig,
+                         enum kill_whom whom) {
+        const char *name = signal_to_string(sig);
+        char number[16];
+
+        snprintf(number, sizeof(number), "%d", sig);
+        service_event(s, EVENT_KIND_KILL, m, by,
+                      (struct event_detail[]){ { "signal", name ? name : number },
+                                               { "whom", kill_whom_to_string(whom) },
+                                               { NULL, NULL } });
+}
+
 static void kill_machine(struct request *q, const struct machine *m) {
         struct ports *ports = &q->service->ports;
 
+        service_note_signal(q->service, m, &q->caller, q->signal, q->whom);
         request_ref(q);
         switch (q->whom) {
         case KILL_LEADER:
@@ -39,7 +55,7 @@ static void end_machine(struct request *q, struct machine *m, enum machine_event
         if (m->state == MACHINE_OPENING)
                 fault_set_errno(&q->fault, -EBUSY, "Machine '%s' is still being created.", q->name);
         else
-                service_apply(q->service, m, event);
+                service_apply(q->service, m, event, &q->caller);
         request_finish(q);
 }
 

@@ -41,6 +41,7 @@ static void inspect_authorized(struct request *q, enum auth_result result) {
                 inspect->addresses(inspect->impl, m, on_inspected, q);
                 return;
         case VERB_OPEN_ROOT:
+                service_event(q->service, EVENT_KIND_OPEN_ROOT, m, &q->caller, NULL);
                 inspect->open_root(inspect->impl, m, on_inspected, q);
                 return;
         default:

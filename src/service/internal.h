@@ -15,13 +15,15 @@ struct service {
         struct registry *registry;
         struct machine *host;
         struct idmaps *idmaps;
+        struct event_ring *events;
+        bool events_unsaved; /* that the last ones could not be saved was logged */
         struct notify_port listeners[LISTENERS_MAX];
         size_t n_listeners;
 };
 
-/* Feeds one event to m and carries out every effect of the transition. m may be gone afterwards.
+/* Feeds one event to m and carries out every effect of the transition. m may be gone afterwards. by: who wants it; NULL: nobody.
  * Returns the first error of EFFECT_PERSIST, 0 otherwise. */
-int service_apply(struct service *s, struct machine *m, enum machine_event event);
+int service_apply(struct service *s, struct machine *m, enum machine_event event, const struct caller *by);
 
 /* Ends the request: finish() runs unless the peer is gone. The fault, if any, was set before. */
 void request_finish(struct request *q);
@@ -30,10 +32,28 @@ void request_authorize(struct request *q, const struct machine *target);
 /* Turns anything but AUTH_ALLOWED* into a fault; returns true when q may go on. */
 bool request_is_allowed(struct request *q, enum auth_result result);
 
+/* Notes that somebody has sig sent to m. */
+void service_note_signal(struct service *s, const struct machine *m, const struct caller *by, int sig,
+                         enum kill_whom whom);
+
 void register_begin(struct request *q);
 void control_begin(struct request *q);
 void inspect_begin(struct request *q);
 
+/* ---- events.c ---- */
+int events_load(struct service *s);
+
+/* What the journal says of machines, looked at once, when it was loaded. */
+struct history;
+/* -ENOMEM. */
+int history_new(const struct service *s, struct history **ret);
+void history_free(struct history *h);
+DEFINE_AUTO(struct history *, history_free)
+/* The last that became of m in this life of its name; _EVENT_KIND_MAX: nothing was noted. *ret_complete: then nothing happened, for
+ * the journal reaches back to when m was registered. */
+enum event_kind history_of(const struct history *h, const struct machine *m, bool *ret_complete);
+
+/* ---- idmaps.c ---- */
 int idmaps_new(struct idmaps **ret);
 void idmaps_free(struct idmaps *x);
 /* Remembers m; its maps are read when the first question comes. -ENOMEM. */

@@ -119,7 +119,7 @@ static int claim_name(struct request *q, struct fault *f) {
 
         old = registry_find(s->registry, m->name);
         if (old && old->state != MACHINE_OPENING && !s->ports.process.is_alive(s->ports.process.impl, &old->leader)) {
-                service_apply(s, old, EVENT_LEADER_EXIT);
+                service_apply(s, old, EVENT_LEADER_EXIT, NULL);
                 old = NULL;
         }
         if (old)
@@ -230,12 +230,14 @@ static void withdraw(struct service *s, struct machine *m) {
 
 static void finish_opening(struct request *q, struct machine *m) {
         struct service *s = q->service;
-        int r = service_apply(s, m, EVENT_PLACED);
+        int r = service_apply(s, m, EVENT_PLACED, &q->caller);
 
         if (r < 0) {
                 fault_set_errno(&q->fault, r, "Cannot record machine '%s'.", q->name);
-                if (m->scope_created)
+                if (m->scope_created) {
                         s->ports.supervisor.abandon(s->ports.supervisor.impl, m);
+                        service_event(s, EVENT_KIND_CREATE_FAILED, m, NULL, NULL);
+                }
                 withdraw(s, m);
                 request_finish(q);
                 return;
@@ -245,7 +247,7 @@ static void finish_opening(struct request *q, struct machine *m) {
         q->machine = NULL;
         /* Its death was put off while the scope was being made. */
         if (m->scope_created && !s->ports.process.is_alive(s->ports.process.impl, &m->leader))
-                service_apply(s, m, EVENT_LEADER_EXIT);
+                service_apply(s, m, EVENT_LEADER_EXIT, NULL);
 }
 
 static void creation_fault(struct request *q, int error) {
@@ -280,7 +282,7 @@ static void on_created(void *userdata, int error) {
         if (error < 0) {
                 creation_fault(q, error);
                 log_error_errno(error, "Cannot make the scope of machine %s: %s", q->name, q->fault.text);
-                service_apply(s, m, EVENT_PLACE_FAILED);
+                service_apply(s, m, EVENT_PLACE_FAILED, NULL);
                 request_finish(q);
                 return;
         }
@@ -299,6 +301,7 @@ static void create_scope(struct request *q, struct machine *m) {
                 request_finish(q);
                 return;
         }
+        service_event(s, EVENT_KIND_CREATED, m, &q->caller, NULL);
         request_ref(q);
         if (q->registration->scope.not_enforced)
                 log_debug("Machine %s: DeviceAllow= and DevicePolicy= are not enforced.", m->name);

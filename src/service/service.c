@@ -26,6 +26,9 @@ int service_new(const struct ports *ports, uint64_t seed, struct machine **host,
         r = idmaps_new(&s->idmaps);
         if (r < 0)
                 return r;
+        r = event_ring_new(ports->events.max_events, ports->events.max_bytes, &s->events);
+        if (r < 0)
+                return r;
         s->host = STEAL(*host);
         *ret = STEAL(s);
         return 0;
@@ -37,6 +40,7 @@ void service_free(struct service *s) {
         for (struct machine *m = s->registry ? registry_first(s->registry) : NULL; m; m = registry_next(s->registry, m))
                 s->ports.process.unwatch(s->ports.process.impl, m);
         idmaps_free(s->idmaps);
+        event_ring_free(s->events);
         registry_free(s->registry);
         machine_free(s->host);
         free(s);
@@ -95,7 +99,25 @@ static void forget(struct service *s, struct machine *m) {
         idmaps_remove(s->idmaps, m);
 }
 
-int service_apply(struct service *s, struct machine *m, enum machine_event event) {
+/* What the journal says of a transition; _EVENT_KIND_MAX: nothing. */
+static enum event_kind event_kind_of(const struct machine *m, enum machine_event event) {
+        switch (event) {
+        case EVENT_PLACED:
+                return m->scope_created ? EVENT_KIND_RUNNING : EVENT_KIND_REGISTERED;
+        case EVENT_PLACE_FAILED:
+                return EVENT_KIND_CREATE_FAILED;
+        case EVENT_TERMINATE:
+                return EVENT_KIND_CLOSING;
+        case EVENT_LEADER_EXIT:
+                return EVENT_KIND_REMOVED;
+        case EVENT_UNREGISTER:
+                return EVENT_KIND_UNREGISTERED;
+        default:
+                return _EVENT_KIND_MAX;
+        }
+}
+
+int service_apply(struct service *s, struct machine *m, enum machine_event event, const struct caller *by) {
         struct transition t = machine_transition(m->state, event);
         int r = 0;
 
@@ -107,6 +129,9 @@ int service_apply(struct service *s, struct machine *m, enum machine_event event
                 s->ports.supervisor.abandon(s->ports.supervisor.impl, m);
         if (t.effects & EFFECT_PERSIST)
                 r = persist(s, m);
+        /* A machine whose record could not be written does not come into being: whoever asked for it takes it back. */
+        if (!(t.effects & EFFECT_STAY) && (r >= 0 || event != EVENT_PLACED))
+                service_event(s, event_kind_of(m, event), m, by, NULL);
         if (t.effects & EFFECT_STOP)
                 stop(s, m);
         if (r >= 0 && (t.effects & EFFECT_ANNOUNCE_NEW))
@@ -123,7 +148,7 @@ int service_apply(struct service *s, struct machine *m, enum machine_event event
 void service_leader_exited(struct service *s, struct machine *m) {
         /* While its cgroup is being made the answer to that decides (register.c): it looks at the leader again. */
         if (m->state != MACHINE_OPENING)
-                service_apply(s, m, EVENT_LEADER_EXIT);
+                service_apply(s, m, EVENT_LEADER_EXIT, NULL);
 }
 
 /* ---- recovery: records against what is really there ---- */
@@ -143,10 +168,42 @@ static bool opening_was_finished(struct service *s, const struct machine *m) {
         return done;
 }
 
-static void bury(struct service *s, const struct machine *m, bool announce) {
-        s->ports.supervisor.release(s->ports.supervisor.impl, m);
+/* What the record says, and the journal does not: our predecessor was killed between the two. */
+static void catch_up(struct service *s, const struct machine *m, enum event_kind last, bool complete) {
+        static const struct event_detail recovered[] = { { "recovered", "yes" }, { NULL, NULL } };
+        const struct caller owner = { .uid = m->uid, .process = PIDREF_EMPTY };
+
+        if (last == _EVENT_KIND_MAX && !complete)
+                return;
+        if (last == _EVENT_KIND_MAX && m->scope_created)
+                service_event(s, EVENT_KIND_CREATED, m, &owner, recovered);
+        if (last == _EVENT_KIND_MAX || last == EVENT_KIND_CREATED)
+                service_event(s, m->scope_created ? EVENT_KIND_RUNNING : EVENT_KIND_REGISTERED, m, &owner, recovered);
+        if (m->state == MACHINE_CLOSING && last != EVENT_KIND_CLOSING)
+                service_event(s, EVENT_KIND_CLOSING, m, NULL, recovered);
+}
+
+static bool is_end(enum event_kind kind) {
+        return kind == EVENT_KIND_REMOVED || kind == EVENT_KIND_UNREGISTERED || kind == EVENT_KIND_CREATE_FAILED;
+}
+
+/* Ended while we were away, or only its record is left: then its event was the last thing that our predecessor wrote. One that was
+ * still opening is known to nobody, unless the journal has it. */
+static void note_end(struct service *s, const struct machine *m, enum event_kind last, bool complete) {
+        static const struct event_detail noticed[] = { { "noticed", "restart" }, { NULL, NULL } };
+
+        if (is_end(last))
+                return;
+        if (m->state != MACHINE_OPENING) {
+                catch_up(s, m, last, complete);
+                service_event(s, EVENT_KIND_REMOVED, m, NULL, noticed);
+        } else if (last != _EVENT_KIND_MAX)
+                service_event(s, EVENT_KIND_CREATE_FAILED, m, NULL, noticed);
+}
+
+static void bury(struct service *s, const struct machine *m) {
         s->ports.store.drop(s->ports.store.impl, m);
-        if (announce)
+        if (m->state != MACHINE_OPENING)
                 announce_removed(s, m);
 }
 
@@ -166,16 +223,30 @@ static int revive(struct service *s, struct machine **m, struct machine **ret) {
         return r;
 }
 
+struct recovery {
+        struct service *service;
+        struct history *history;
+};
+
 static void recover_one(void *userdata, struct machine *record) {
         AUTO(machine_freep) struct machine *m = record;
-        struct service *s = userdata;
+        struct recovery *recovery = userdata;
+        struct service *s = recovery->service;
         struct machine *added = NULL;
-        bool opening = m->state == MACHINE_OPENING;
+        bool opening = m->state == MACHINE_OPENING, complete;
+        enum event_kind last = history_of(recovery->history, m, &complete);
         int r;
 
         r = s->ports.process.reopen(s->ports.process.impl, &m->leader);
         if (r < 0 || (opening && !opening_was_finished(s, m))) {
-                bury(s, m, !opening);
+                s->ports.supervisor.release(s->ports.supervisor.impl, m);
+                note_end(s, m, last, complete);
+                bury(s, m);
+                return;
+        }
+        if (last == EVENT_KIND_UNREGISTERED || last == EVENT_KIND_CREATE_FAILED) { /* let go of it was to be already */
+                s->ports.supervisor.abandon(s->ports.supervisor.impl, m);
+                bury(s, m);
                 return;
         }
         if (opening)
@@ -188,15 +259,26 @@ static void recover_one(void *userdata, struct machine *record) {
         s->ports.supervisor.adopt(s->ports.supervisor.impl, added);
         if (opening)
                 persist(s, added);
+        catch_up(s, added, last, complete);
         if (added->state == MACHINE_CLOSING)
                 stop(s, added);
         announce_new(s, added);
 }
 
 int service_recover(struct service *s) {
+        AUTO(history_freep) struct history *history = NULL;
+        struct recovery recovery = { .service = s };
         int r;
 
-        r = s->ports.store.load(s->ports.store.impl, recover_one, s);
+        r = events_load(s);
+        if (r >= 0)
+                r = history_new(s, &history);
+        if (r < 0)
+                return r;
+        recovery.history = history;
+        r = s->ports.store.load(s->ports.store.impl, recover_one, &recovery);
+        if (r < 0)
+                log_warning_errno(r, "Cannot read the records of earlier machines");
         s->ports.supervisor.sweep(s->ports.supervisor.impl);
-        return r;
+        return 0;
 }

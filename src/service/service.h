@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/access.h"
+#include "core/event-ring.h"
 #include "core/ports.h"
 #include "core/registry.h"
 #include "service/fault.h"
@@ -23,7 +24,8 @@ DEFINE_AUTO(struct service *, service_free)
 
 /* Doors that want to hear of machines coming and going; n is copied. At most 8. -ENOSPC. */
 int service_add_listener(struct service *s, const struct notify_port *n);
-/* Loads the records, drops the dead, announces the living (again) and the ended. */
+/* Loads the journal of events and the records, drops the dead, announces the living (again) and the ended. -ENOMEM, -EIO: the
+ * journal cannot be read, so that it is not known which numbers are free: nothing was recovered, and nothing may go on. */
 int service_recover(struct service *s);
 
 /* For doors that identify a peer process. Borrowed. */
@@ -31,6 +33,14 @@ const struct ports *service_ports(const struct service *s);
 
 /* ---- events from the ports ---- */
 void service_leader_exited(struct service *s, struct machine *m);
+
+/* ---- the journal of events ---- */
+/* Notes that something happened to m, or is done to it from now on; to be called before the request is answered. by: who wants it;
+ * NULL: nobody, it was noticed. details (NULL: none) end with a NULL key; at most EVENT_DETAILS_MAX; values may be any text, and are
+ * cut. Everybody may read them: they are no place for arguments, environments and other people's secrets. */
+void service_event(struct service *s, enum event_kind kind, const struct machine *m, const struct caller *by,
+                   const struct event_detail *details);
+const struct event_ring *service_events(const struct service *s);
 
 /* ---- look-ups: no authorisation ---- */
 /* ".host" gives the host record. NULL: none. */

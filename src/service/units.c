@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -353,7 +354,7 @@ int units_start(struct units *x, struct unit_start *w, uint32_t *ret_job, struct
 
 /* ---- the others ---- */
 
-int units_stop(struct units *x, const char *name, uint32_t *ret_job, struct fault *f) {
+int units_stop(struct units *x, const char *name, const struct caller *by, uint32_t *ret_job, struct fault *f) {
         struct unit_view v;
 
         if (need(x, name, &v, f) < 0)
@@ -367,11 +368,11 @@ int units_stop(struct units *x, const char *name, uint32_t *ret_job, struct faul
         }
         if (!v.job && add_machine_job(x, name, ret_job, f) < 0)
                 return -1;
-        service_apply(x->service, registry_find_unit(x->service->registry, name), EVENT_TERMINATE);
+        service_apply(x->service, registry_find_unit(x->service->registry, name), EVENT_TERMINATE, by);
         return 0;
 }
 
-int units_kill(struct units *x, const char *name, int sig, bool must_exist, struct fault *f) {
+int units_kill(struct units *x, const char *name, int sig, bool must_exist, const struct caller *by, struct fault *f) {
         struct unit_view v;
         int r;
 
@@ -379,6 +380,8 @@ int units_kill(struct units *x, const char *name, int sig, bool must_exist, stru
                 return -1;
         if (sig < 1 || sig > SIGNAL_MAX)
                 return fault_set_argument(f, "signal", "A signal is a number from 1 to %d, not %d.", SIGNAL_MAX, sig);
+        if (v.machine)
+                service_note_signal(x->service, v.machine, by, sig, KILL_ALL);
         r = x->port.signal(x->port.impl, v.cgroup, sig);
         if (r < 0)
                 return fault_set_errno(f, r, "Cannot signal %s.", name);
@@ -410,7 +413,28 @@ int units_unref(struct units *x, const char *name, struct fault *f) {
         return 0;
 }
 
-int units_limit(struct units *x, const char *name, const struct scope_properties *props, struct fault *f) {
+/* The first few of what was set. */
+static void note_limits(struct units *x, const struct machine *m, const struct scope_properties *props,
+                        const struct caller *by) {
+        struct event_detail details[EVENT_DETAILS_MAX + 1] = { { NULL, NULL } };
+        char values[EVENT_DETAILS_MAX][24];
+        size_t n = 0;
+
+        for (int i = 0; i < _RESOURCE_MAX && n < EVENT_DETAILS_MAX; i++) {
+                if (!scope_has(props, (enum resource) i))
+                        continue;
+                if (props->resources[i] == RESOURCE_UNLIMITED)
+                        strcpy(values[n], "infinity");
+                else
+                        snprintf(values[n], sizeof(values[n]), "%llu", (unsigned long long) props->resources[i]);
+                details[n] = (struct event_detail){ resource_to_string((enum resource) i), values[n] };
+                n++;
+        }
+        service_event(x->service, EVENT_KIND_LIMIT, m, by, details);
+}
+
+int units_limit(struct units *x, const char *name, const struct scope_properties *props, const struct caller *by,
+                struct fault *f) {
         struct unit_view v;
         struct diag d = { .line = 0 };
         int r;
@@ -422,7 +446,11 @@ int units_limit(struct units *x, const char *name, const struct scope_properties
                 return fault_set(f, FAULT_NOT_SUPPORTED, "%s", d.text);
         if (r == -EINVAL && d.text[0])
                 return fault_set_argument(f, "properties", "%s", d.text);
-        return r < 0 ? fault_set_errno(f, r, "Cannot change the limits of %s.", name) : 0;
+        if (r < 0)
+                return fault_set_errno(f, r, "Cannot change the limits of %s.", name);
+        if (v.machine)
+                note_limits(x, v.machine, props, by);
+        return 0;
 }
 
 /* ---- start and end of ours ---- */

@@ -54,7 +54,7 @@ const struct unit *units_next(const struct unit *u);
 const char *units_root(const struct units *x);
 int units_processes(struct units *x, const char *name, cgroup_process_fn found, void *userdata, struct fault *f);
 
-/* ---- verbs: 0, or -1 with the fault set ---- */
+/* ---- verbs: 0, or -1 with the fault set. by: who wants it, for the journal of machines ---- */
 struct unit_start {
         struct unit *unit;             /* owned */
         struct scope_properties scope; /* slice and description are in the unit */
@@ -67,8 +67,9 @@ void unit_start_done(struct units *x, struct unit_start *w);
 /* *ret_job: the number of a job that is done already. w->unit is consumed. */
 int units_start(struct units *x, struct unit_start *w, uint32_t *ret_job, struct fault *f);
 /* *ret_job is removed when the unit is gone. */
-int units_stop(struct units *x, const char *name, uint32_t *ret_job, struct fault *f);
-int units_kill(struct units *x, const char *name, int sig, bool must_exist, struct fault *f);
+int units_stop(struct units *x, const char *name, const struct caller *by, uint32_t *ret_job, struct fault *f);
+int units_kill(struct units *x, const char *name, int sig, bool must_exist, const struct caller *by, struct fault *f);
 int units_abandon(struct units *x, const char *name, struct fault *f);
 int units_unref(struct units *x, const char *name, struct fault *f);
-int units_limit(struct units *x, const char *name, const struct scope_properties *props, struct fault *f);
+int units_limit(struct units *x, const char *name, const struct scope_properties *props, const struct caller *by,
+                struct fault *f);

@@ -186,6 +186,32 @@ static int fake_load(void *impl, void (*found)(void *userdata, struct machine *m
         return 0;
 }
 
+static int fake_event_save(void *impl, const struct event *e) {
+        struct fake *f = impl;
+
+        if (!event_is_valid(e))
+                abort();
+        if (e->actor_uid == EVENT_NOBODY)
+                note(f, "event %s %s -", e->kind, e->machine);
+        else
+                note(f, "event %s %s %u %d", e->kind, e->machine, (unsigned) e->actor_uid, (int) e->actor_pid);
+        return 0;
+}
+
+static int fake_event_load(void *impl, void (*found)(void *userdata, struct event *e), void *userdata,
+                           uint64_t *ret_last) {
+        struct fake *f = impl;
+
+        *ret_last = f->journal_last;
+        for (size_t i = 0; i < ELEMENTS(f->journal); i++)
+                if (f->journal[i]) {
+                        if (f->journal[i]->sequence > *ret_last)
+                                *ret_last = f->journal[i]->sequence;
+                        found(userdata, STEAL(f->journal[i]));
+                }
+        return 0;
+}
+
 /* ---- permission, inspection, time ---- */
 
 static void fake_ask(void *impl, const struct caller *caller, const char *action, const struct auth_detail *details,
@@ -226,14 +252,16 @@ static void fake_inspect_both(void *impl, const struct machine *m, inspect_fn ad
 }
 
 static uint64_t fake_clock(void *impl) {
-        return 42;
+        struct fake *f = impl;
+
+        return f->now++;
 }
 
 void fake_init(struct fake *f) {
         struct machine *host = NULL;
         struct notify_port listener = { f, fake_new, fake_removed };
 
-        *f = (struct fake){ .cgroups = true };
+        *f = (struct fake){ .cgroups = true, .now = 42 };
         f->ports = (struct ports){
                 .process = { f, fake_open, fake_close, fake_reopen, fake_is_alive, fake_belongs_to, fake_parent,
                              fake_signal, fake_watch, fake_unwatch, fake_id_map },
@@ -243,6 +271,7 @@ void fake_init(struct fake *f) {
                 .auth = { f, fake_ask, fake_cancel },
                 .inspect = { f, fake_inspect, fake_inspect, fake_inspect_both, fake_inspect },
                 .images = { f, fake_image_exists },
+                .events = { f, fake_event_save, fake_event_load, .max_events = 64, .max_bytes = 1 << 20 },
                 .clock = { f, fake_clock, fake_clock },
         };
         if (machine_new(HOST_MACHINE_NAME, &host) < 0)
@@ -257,6 +286,8 @@ void fake_done(struct fake *f) {
         service_free(f->service);
         for (size_t i = 0; i < ELEMENTS(f->records); i++)
                 machine_free(f->records[i]);
+        for (size_t i = 0; i < ELEMENTS(f->journal); i++)
+                free(f->journal[i]);
 }
 
 void fake_kill(struct fake *f, pid_t pid) {

@@ -18,9 +18,12 @@ struct fake {
         bool cgroups;                /* plan() finds a hierarchy */
         int watch_error;             /* watch() fails with it */
         struct machine *records[4];  /* what load() finds; consumed */
+        struct event *journal[8];    /* what the event port's load() finds; consumed */
+        uint64_t journal_last;       /* likewise: numbers up to it were used */
+        uint64_t now;                /* of both clocks; each look at it takes a microsecond */
         bool hold_auth, hold_create; /* answer later: fake_answer_auth(), fake_finish_create() */
 
-        /* What happened, as words: "save a", "new a", "kill_all a 9" ... */
+        /* What happened, as words: "save a", "new a", "kill_all a 9", "event removed a 1000 500" (actor's uid and pid, or "-") ... */
         char log[4096];
 
         /* Waiting. */

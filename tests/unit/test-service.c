@@ -77,7 +77,7 @@ static void test_order_of_a_registration(void **state) {
         f.unit = "web.service";
         o = do_register(&f, "web", 10, false, 0);
         assert_int_equal(o.fault.kind, FAULT_NONE);
-        assert_string_equal(f.log, "watch web;save web running;new web;");
+        assert_string_equal(f.log, "watch web;save web running;event registered web 0 500;new web;");
         assert_string_equal(service_find(f.service, "web")->unit, "web.service");
         assert_int_equal(service_find(f.service, "web")->supervisor.pid, 500);
         fake_done(&f);
@@ -89,7 +89,8 @@ static void test_order_of_a_creation(void **state) {
         fake_init(&f);
         assert_int_equal(do_register(&f, "web", 10, true, 0).fault.kind, FAULT_NONE);
         /* The intention is on disk before anything is made, the result before it is announced. */
-        assert_string_equal(f.log, "watch web;save web opening;create web;save web running;new web;");
+        assert_string_equal(f.log, "watch web;save web opening;event created web 0 500;create web;save web running;"
+                                   "event running web 0 500;new web;");
         fake_done(&f);
 }
 
@@ -305,6 +306,168 @@ static void test_recovery(void **state) {
         fake_done(&f);
 }
 
+/* ---- the journal ---- */
+
+static void test_events_of_a_life(void **state) {
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "web", 10, false, 0);
+        fake_forget_log(&f);
+        do_verb(&f, VERB_KILL, "web", 0);
+        do_verb(&f, VERB_TERMINATE, "web", 0);
+        do_verb(&f, VERB_TERMINATE, "web", 0); /* nothing changes any more */
+        fake_kill(&f, 10);
+        /* Where a machine goes its event is before the record is dropped, so that neither can be lost. */
+        assert_string_equal(f.log, "event kill web 0 500;kill_all web 15;save web closing;event closing web 0 500;"
+                                   "stop web;release web;event removed web -;drop web;unwatch web;removed web;");
+        fake_forget_log(&f);
+        do_register(&f, "web", 11, false, 0);
+        do_verb(&f, VERB_UNREGISTER, "web", 0);
+        assert_true(fake_happened(&f, "event unregistered web 0 500"));
+        assert_int_equal(event_ring_last(service_events(f.service)), 6);
+        fake_done(&f);
+}
+
+static void test_events_of_failures(void **state) {
+        struct outcome o;
+        struct fake f;
+
+        fake_init(&f);
+        f.save_error = -ENOSPC;
+        do_register(&f, "web", 10, false, 0);
+        f.auth_result = AUTH_DENIED;
+        do_register(&f, "web", 1234, false, 1000);
+        assert_int_equal(event_ring_last(service_events(f.service)), 0); /* nothing has happened */
+        f.create_error = -EIO;
+        do_register(&f, "web", 10, true, 0);
+        assert_true(fake_happened(&f, "event created web 0 500") && fake_happened(&f, "event create-failed web -"));
+        assert_false(fake_happened(&f, "event running web 0 500"));
+        fake_forget_log(&f);
+        f.create_error = 0;
+        f.hold_create = true;
+        {
+                struct request *q = new_registration(&f, "made", 11, true, 0, &o);
+
+                service_submit(q);
+                request_unref(q);
+        }
+        f.save_error = -ENOSPC; /* its record as running */
+        fake_finish_create(&f, 0);
+        assert_true(fake_happened(&f, "event create-failed made -"));
+        fake_done(&f);
+}
+
+static struct event *past(uint64_t sequence, const char *kind, const char *machine, uint64_t usec) {
+        const struct event e = { .sequence = sequence,
+                                 .kind = kind,
+                                 .machine = machine,
+                                 .monotonic_usec = usec,
+                                 .actor_uid = EVENT_NOBODY };
+        struct event *copy = NULL;
+
+        assert_int_equal(event_copy(&e, &copy), 0);
+        return copy;
+}
+
+/* Killed between a record and its event: the later of the two is made good, and nothing is noted twice. */
+static void test_events_after_a_kill(void **state) {
+        static const struct {
+                enum machine_state state; /* of the record, of time 100 */
+                bool created, dead;
+                const char *last;  /* event of the machine; NULL: none */
+                uint64_t usec;     /* and its time */
+                const char *noted; /* what is noted now */
+                bool lives;
+        } rows[] = {
+                { MACHINE_RUNNING, false, false, "registered", 101, "", true },
+                { MACHINE_RUNNING, false, true, "registered", 101, "event removed m -;", false },
+                { MACHINE_RUNNING, false, false, NULL, 0, "event registered m 7 0;", true },
+                { MACHINE_RUNNING, false, true, NULL, 0, "event registered m 7 0;event removed m -;", false },
+                { MACHINE_RUNNING, false, true, "removed", 101, "", false },
+                { MACHINE_RUNNING, false, false, "unregistered", 101, "", false },
+                { MACHINE_RUNNING, false, false, "unregistered", 99, "event registered m 7 0;",
+                  true }, /* an earlier one */
+                { MACHINE_RUNNING, true, false, "created", 101, "event running m 7 0;", true },
+                { MACHINE_RUNNING, true, false, "create-failed", 101, "", false },
+                { MACHINE_RUNNING, true, false, "running", 101, "", true },
+                { MACHINE_OPENING, true, true, "created", 101, "event create-failed m -;", false },
+                { MACHINE_OPENING, true, true, NULL, 0, "", false },
+                { MACHINE_CLOSING, false, false, "registered", 101, "event closing m -;", true },
+                { MACHINE_CLOSING, false, false, "closing", 101, "", true },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                char noted[4096] = "", *save = NULL;
+                struct fake f;
+
+                fake_init(&f);
+                f.records[0] = record("m", 10, rows[i].state, rows[i].created);
+                f.records[0]->uid = 7;
+                f.records[0]->monotonic_usec = 100;
+                f.journal[0] = past(1, "registered", "other", 50);
+                if (rows[i].last)
+                        f.journal[1] = past(2, rows[i].last, "m", rows[i].usec);
+                if (rows[i].last)
+                        f.journal[2] = past(3, "kill", "m", 110); /* says nothing of its life */
+                if (rows[i].dead)
+                        f.dead[f.n_dead++] = 10;
+                assert_int_equal(service_recover(f.service), 0);
+                assert_int_equal(service_find(f.service, "m") != NULL, rows[i].lives);
+                for (char *word = strtok_r(f.log, ";", &save); word; word = strtok_r(NULL, ";", &save))
+                        if (strncmp(word, "event ", 6) == 0)
+                                strcat(strcat(noted, word), ";");
+                assert_string_equal(noted, rows[i].noted);
+                fake_done(&f);
+        }
+}
+
+/* What was dropped from the journal, or set aside, is not told again; its numbers are not used again. */
+static void test_events_with_a_short_journal(void **state) {
+        const struct event *e;
+        struct event_gap gap;
+        struct fake f;
+
+        fake_init(&f);
+        f.records[0] = record("old", 10, MACHINE_RUNNING, false);
+        f.records[0]->monotonic_usec = 100;
+        f.records[1] = record("new", 11, MACHINE_RUNNING, false);
+        f.records[1]->monotonic_usec = 300;
+        f.journal[0] = past(70, "registered", "other", 200);
+        f.journal_last = 1000;
+        assert_int_equal(service_recover(f.service), 0);
+        assert_false(fake_happened(&f, "event registered old 0 0"));
+        assert_true(fake_happened(&f, "event registered new 0 0"));
+        e = event_ring_next(service_events(f.service), 70, &gap);
+        assert_int_equal(e->sequence, 1001);
+        assert_int_equal(gap.from, 71);
+        assert_int_equal(gap.to, 1000);
+        fake_done(&f);
+}
+
+static void test_details_are_checked(void **state) {
+        struct event_detail many[EVENT_DETAILS_MAX + 3];
+        struct event_gap gap;
+        const struct event *e;
+        char text[2000];
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "web", 10, false, 0);
+        memset(text, 'x', sizeof(text) - 1);
+        text[sizeof(text) - 1] = '\0';
+        for (size_t i = 0; i < ELEMENTS(many) - 1; i++)
+                many[i] = (struct event_detail){ "command", i == 0 ? text : i == 1 ? "a\nb\xff" : NULL };
+        many[ELEMENTS(many) - 1] = (struct event_detail){ NULL, NULL };
+        service_event(f.service, EVENT_KIND_EXEC, service_find(f.service, "web"), NULL, many);
+        e = event_ring_next(service_events(f.service), 1, &gap);
+        assert_int_equal(e->n_details, EVENT_DETAILS_MAX);
+        assert_int_equal(strlen(e->details[0].value), EVENT_VALUE_MAX);
+        assert_string_equal(e->details[1].value, "a\\x0ab\\xff");
+        assert_string_equal(e->details[2].value, "");
+        fake_done(&f);
+}
+
 static void test_finding_by_process(void **state) {
         struct machine *m = NULL;
         struct fault fault = FAULT_OK;
@@ -390,6 +553,11 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_may),
         cmocka_unit_test(test_failed_registration_harms_nobody),
         cmocka_unit_test(test_recovery),
+        cmocka_unit_test(test_events_of_a_life),
+        cmocka_unit_test(test_events_of_failures),
+        cmocka_unit_test(test_events_after_a_kill),
+        cmocka_unit_test(test_events_with_a_short_journal),
+        cmocka_unit_test(test_details_are_checked),
         cmocka_unit_test(test_finding_by_process),
         cmocka_unit_test(test_user_numbers),
         cmocka_unit_test(test_user_numbers_of_many),
