@@ -15,6 +15,7 @@ static const struct access_rule rules[_VERB_MAX] = {
         [VERB_ADDRESSES] = { .action = 0 },
         [VERB_OPEN_ROOT] = { .action = ACTION("manage-machines"), .verb = "open_root_directory" },
         [VERB_SET_LOG] = { .root_only = true },
+        [VERB_EVENTS] = { .action = 0 }, /* as VERB_LIST: it tells of machines, never of what is inside */
         [VERB_MANAGE_UNITS] = { .root_only = true },
 };
 

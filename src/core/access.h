@@ -16,6 +16,7 @@ enum verb {
         VERB_ADDRESSES,
         VERB_OPEN_ROOT,
         VERB_SET_LOG /* LogControl1, SetLogLevel, GetEnvironment */,
+        VERB_EVENTS /* reading the journal of events */,
         VERB_MANAGE_UNITS /* all that changes a scope of the scope manager */,
         _VERB_MAX,
 };

@@ -120,7 +120,7 @@ int reply_attach(struct connection *c, int fd) {
         return 0;
 }
 
-static struct json_text error_begin(struct connection *c, const char *id) {
+struct json_text reply_error_begin(struct connection *c, const char *id) {
         struct json_text j = JSON_TEXT(&c->out);
 
         c->reply_start = c->out.size;
@@ -130,21 +130,24 @@ static struct json_text error_begin(struct connection *c, const char *id) {
         return j;
 }
 
-void reply_error(struct connection *c, const char *id, const char *key, const char *value) {
-        struct json_text j = error_begin(c, id);
-
-        if (key)
-                json_text_string(&j, key, value);
-        json_text_end_object(&j);
+void reply_error_end(struct connection *c, struct json_text *j) {
+        json_text_end_object(j);
         reply_close(c);
 }
 
+void reply_error(struct connection *c, const char *id, const char *key, const char *value) {
+        struct json_text j = reply_error_begin(c, id);
+
+        if (key)
+                json_text_string(&j, key, value);
+        reply_error_end(c, &j);
+}
+
 void reply_fault(struct connection *c, const struct fault *f) {
-        struct json_text j = error_begin(c, varlink_fault_name(f->kind));
+        struct json_text j = reply_error_begin(c, varlink_fault_name(f->kind));
 
         varlink_fault_parameters(&j, f);
-        json_text_end_object(&j);
-        reply_close(c);
+        reply_error_end(c, &j);
 }
 
 void reply_invalid(struct connection *c, const char *parameter) {
@@ -154,7 +157,11 @@ void reply_invalid(struct connection *c, const char *parameter) {
 /* ---- calls ---- */
 
 static const struct varlink_method *find_method(const char *name) {
-        static const struct varlink_method *const tables[] = { varlink_machine_methods, varlink_service_methods };
+        static const struct varlink_method *const tables[] = {
+                varlink_machine_methods,
+                varlink_service_methods,
+                varlink_event_methods,
+        };
 
         for (size_t i = 0; i < ELEMENTS(tables); i++)
                 for (const struct varlink_method *m = tables[i]; m->name; m++)
@@ -291,6 +298,8 @@ static void turn(struct connection *c) {
         c->unfinished = false;
         if (c->stream)
                 stream_continue(c->stream);
+        if (c->subscription && !c->request)
+                subscription_continue(c->subscription);
         process_calls(c);
         if (flush(c))
                 update_events(c);
@@ -393,6 +402,8 @@ void connection_free(struct connection *c) {
         }
         if (c->stream)
                 stream_cancel(c->stream);
+        if (c->subscription)
+                subscription_cancel(c->subscription);
         sd_event_source_disable_unref(c->io);
         sd_event_source_disable_unref(c->again);
         close(c->fd);
@@ -428,6 +439,8 @@ int connection_caller(struct connection *c, bool process, struct caller *ret) {
         ret->uid = c->uid;
         ret->bus_name = NULL;
         ret->process = c->peer;
+        if (!pidref_is_set(&c->peer))
+                ret->process.pid = c->pid; /* the number that it connected with, for the journal */
         if (c->uid == 0 && (!process || pidref_is_set(&c->peer)))
                 return 0;
         r = pidref_from_peer(c->fd, &peer);

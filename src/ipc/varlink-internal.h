@@ -13,7 +13,8 @@
 
 #define OUTPUT_HIGH ((size_t) 64 << 10) /* bytes waiting to be sent: no more is produced above it */
 
-struct stream; /* varlink-list.c: a List on its way */
+struct stream;       /* varlink-list.c: a List on its way */
+struct subscription; /* varlink-events.c: a reader of the journal */
 struct uid_count;
 
 struct varlink_server {
@@ -27,6 +28,7 @@ struct varlink_server {
         sd_event_source *listen, *ticker;
         struct connection *connections;
         struct stream *streams;
+        struct subscription *subscriptions;
         struct uid_count *counts;
         size_t n_connections;
         bool short_of_descriptors; /* accepting has failed for want of them since the last tick */
@@ -45,10 +47,11 @@ struct connection {
         size_t out_sent;
         int out_fd; /* goes with the bytes of out from fd_begin to fd_end; -EBADF: none */
         size_t fd_begin, fd_end;
-        uint32_t events;         /* what io waits for */
-        struct request *request; /* being carried out */
-        struct stream *stream;   /* being sent */
-        bool oneway, more;       /* of the call being carried out */
+        uint32_t events;                   /* what io waits for */
+        struct request *request;           /* being carried out */
+        struct stream *stream;             /* being sent */
+        struct subscription *subscription; /* likewise */
+        bool oneway, more;                 /* of the call being carried out */
         bool busy, closing, processing;
         bool unfinished; /* stopped with work left that waits for nobody but us, or for room: another turn */
         bool called;     /* once at least */
@@ -66,6 +69,9 @@ void reply_empty(struct connection *c);
 int reply_attach(struct connection *c, int fd);
 /* With one string member, or none (key NULL). */
 void reply_error(struct connection *c, const char *id, const char *key, const char *value);
+/* With more members: begin, add them, end. */
+struct json_text reply_error_begin(struct connection *c, const char *id);
+void reply_error_end(struct connection *c, struct json_text *j);
 void reply_fault(struct connection *c, const struct fault *f);
 void reply_invalid(struct connection *c, const char *parameter);
 
@@ -84,6 +90,7 @@ struct varlink_method {
 };
 extern const struct varlink_method varlink_machine_methods[];
 extern const struct varlink_method varlink_service_methods[];
+extern const struct varlink_method varlink_event_methods[];
 
 /* name and pid of the target, as most methods have them. */
 struct target {
@@ -112,3 +119,10 @@ void stream_continue(struct stream *s);
 void stream_cancel(struct stream *s);
 /* m is about to go: streams that would send it next go on behind it. */
 void streams_skip(struct varlink_server *v, const struct machine *m);
+
+/* ---- varlink-events.c ---- */
+/* Produces output until OUTPUT_HIGH, or until all is told that has happened. */
+void subscription_continue(struct subscription *s);
+void subscription_cancel(struct subscription *s);
+/* There is a new event. */
+void subscriptions_wake(struct varlink_server *v);

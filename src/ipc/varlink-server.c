@@ -30,6 +30,10 @@ static void on_machine_removed(void *impl, const struct machine *m) {
         streams_skip(impl, m);
 }
 
+static void on_event(void *impl, const struct event *e) {
+        subscriptions_wake(impl);
+}
+
 /* ---- accepting ---- */
 
 /* The ticker runs only while there is somebody to look after: an idle daemon is not woken. */
@@ -221,7 +225,7 @@ int varlink_server_new(sd_event *e, struct service *s, const struct varlink_conf
                 r = sd_event_source_set_enabled(v->ticker, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        listener = (struct notify_port){ v, on_machine_new, on_machine_removed };
+        listener = (struct notify_port){ v, on_machine_new, on_machine_removed, on_event };
         r = service_add_listener(s, &listener);
         if (r < 0)
                 return r;
