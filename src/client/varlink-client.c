@@ -15,7 +15,7 @@
 
 struct varlink_client {
         int fd;
-        int timeout_msec;
+        int timeout_msec; /* -1: none */
         struct buf in;
         size_t taken; /* bytes at the front of in that were handed out: dropped before the next read, not one by one */
         size_t scanned; /* bytes at the front known to hold no NUL, or taken */
@@ -92,6 +92,10 @@ void varlink_client_free(struct varlink_client *c) {
                 close(c->fd);
         buf_done(&c->in);
         free(c);
+}
+
+void varlink_client_wait_for_ever(struct varlink_client *c) {
+        c->timeout_msec = -1;
 }
 
 static int write_all(const struct varlink_client *c, const char *data, size_t size) {

@@ -18,6 +18,8 @@ int varlink_client_connect(const char *run_dir, unsigned timeout_msec, struct va
 /* The same for the socket at an absolute path. */
 int varlink_client_connect_path(const char *path, unsigned timeout_msec, struct varlink_client **ret);
 void varlink_client_free(struct varlink_client *c);
+/* From now on a reply may take for ever, as in a stream of what has still to happen. */
+void varlink_client_wait_for_ever(struct varlink_client *c);
 DEFINE_AUTO(struct varlink_client *, varlink_client_free)
 
 /* Sends one call. method: the full name. parameters: JSON text of an object, NULL: {}. more: ask for a stream of replies. */

@@ -15,7 +15,7 @@
 #include "base/signame.h"
 #include "muster/failure.h"
 
-enum where { BOTH, OURS, REFUSED };
+enum where { BOTH, OURS, THEIRS /* machinectl only */, REFUSED };
 
 struct row {
         const char *name;
@@ -151,7 +151,23 @@ static int set_output(struct options *o, const char *value) {
         return 0;
 }
 
+/* About journals, which are not in our output. */
 static int set_ignored(struct options *o, const char *value) {
+        return 0;
+}
+
+static int set_follow(struct options *o, const char *value) {
+        o->follow = true;
+        return 0;
+}
+
+static int set_lines(struct options *o, const char *value) {
+        o->has_lines = true;
+        return parse_u32(value, &o->lines) < 0 ? wrong("lines", value, "a number") : 0;
+}
+
+static int set_since(struct options *o, const char *value) {
+        o->since = value;
         return 0;
 }
 
@@ -262,11 +278,14 @@ static const struct row rows[] = {
         { "quiet", 'q', NULL, BOTH, set_quiet, "Say less" },
         { "machine", 'M', "NAME", BOTH, set_machine, "Only .host, this host" },
         { "output", 'o', "FORMAT", BOTH, set_output, "json or json-pretty; others are for journals" },
-        { "lines", 'n', "N", BOTH, set_ignored, NULL },
+        { "lines", 'n', "N", THEIRS, set_ignored, NULL },
         { NULL, 'P', "NAME", BOTH, set_property_value, NULL },
         { "json", 0, "MODE", OURS, set_json, "pretty, short or off" },
         { NULL, 'j', NULL, OURS, set_j, "JSON: pretty on a terminal, else short" },
         { "run", 0, "DIR", OURS, set_run, "Run-time directory of the daemon (/run)" },
+        { "follow", 'f', NULL, OURS, set_follow, "events: go on with those that are still to come" },
+        { "lines", 'n', "N", OURS, set_lines, "events: only the newest so many" },
+        { "since", 0, "NUMBER", OURS, set_since, "events: those behind the one of this number" },
         { "for", 0, "STATE", OURS, set_for, "wait: running (default) or stopped" },
         { "timeout", 0, "TIME", OURS, set_timeout, "wait: give up after this time" },
         { "leader", 0, "PID", OURS, set_leader, "register: the machine's first process" },
@@ -294,7 +313,7 @@ static const struct row rows[] = {
 #define LONG_BASE 256 /* getopt values of long options: LONG_BASE + row */
 
 static bool row_known(const struct row *row, bool machinectl) {
-        return !machinectl || row->where != OURS;
+        return row->where != (machinectl ? OURS : THEIRS);
 }
 
 static void build_tables(bool machinectl, struct option *longs, char *shorts) {
@@ -316,11 +335,11 @@ static void build_tables(bool machinectl, struct option *longs, char *shorts) {
         *shorts = '\0';
 }
 
-static const struct row *row_of(int c) {
+static const struct row *row_of(int c, bool machinectl) {
         if (c >= LONG_BASE)
                 return rows + (c - LONG_BASE);
         for (size_t i = 0; i < N_ROWS; i++)
-                if (rows[i].letter == c)
+                if (rows[i].letter == c && row_known(rows + i, machinectl))
                         return rows + i;
         return NULL;
 }
@@ -374,7 +393,7 @@ enum options_result options_parse(int argc, char **argv, struct options *ret, ch
         while ((c = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
                 if (c == '?' || c == ':')
                         return complain(c, argc, argv);
-                r = apply(row_of(c), ret, optarg, &instead);
+                r = apply(row_of(c, ret->machinectl), ret, optarg, &instead);
                 if (r != OPTIONS_GO)
                         return r;
         }

@@ -131,6 +131,11 @@ int output_show(const struct options *o, const struct buf *text) {
         return r < 0 && r != -EPIPE ? fail("Cannot write the output: %s.", strerror(-r)) : EXIT_SUCCESS;
 }
 
+int output_write(const struct buf *text) {
+        fflush(stdout);
+        return write_all(STDOUT_FILENO, text->data, text->size);
+}
+
 int output_json(const struct options *o, const struct buf *json) {
         AUTO_BUF struct buf text = BUF_EMPTY;
         int r;

@@ -12,6 +12,9 @@ int output_show(const struct options *o, const struct buf *text);
 /* The same for JSON text, laid out as o->json says; adds the closing newline. */
 int output_json(const struct options *o, const struct buf *json);
 
+/* Writes text to standard output at once, never through a pager. -EPIPE: nobody reads it any more; -errno. */
+int output_write(const struct buf *text);
+
 /* An escape sequence, or "" where standard output is no terminal or NO_COLOR is set. Static storage. */
 const char *output_bold(void);
 const char *output_green(void);

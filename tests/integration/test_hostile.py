@@ -331,7 +331,7 @@ def test_memory_stays_flat(bus, build, processes, monkeypatch):
     """Private memory after many operations against that after enough to have touched all code. (The address sanitizer keeps
     freed memory for a while: here it may keep 1 MiB only.)"""
     monkeypatch.setenv("ASAN_OPTIONS", "quarantine_size_mb=1:thread_local_quarantine_size_kb=16")
-    musterd = world.Musterd(build, "--log-level=warning")
+    musterd = world.Musterd(build, "--log-level=warning", "--max-events=64")  # events are kept: soon there are as many as ever
     musterd.start()
     leaders = processes.sleeper(), processes.sleeper()
     try:
