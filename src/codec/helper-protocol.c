@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "codec/utf8.h"
+
 #define QUESTION_MAGIC 0x3151484dU /* "MHQ1" */
 #define ANSWER_MAGIC 0x3141484dU   /* "MHA1" */
 #define ANSWER_HEAD_SIZE ((size_t) 24)
@@ -79,28 +81,6 @@ int helper_question_decode(const uint8_t *data, size_t size, struct helper_quest
 
 /* ---- strings ---- */
 
-/* Bytes of the well-formed sequence at s (RFC 3629: shortest form, no surrogates, up to U+10FFFF), or 0. C1 controls,
- * which some terminals obey, count as malformed. */
-static size_t utf8_sequence(const uint8_t *s, size_t size) {
-        uint32_t c;
-        size_t n;
-
-        if (s[0] < 0x80)
-                return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
-        n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-        if (s[0] < 0xc2 || s[0] > 0xf4 || n > size)
-                return 0;
-        c = s[0] & (0xffU >> (n + 1));
-        for (size_t i = 1; i < n; i++) {
-                if ((s[i] & 0xc0) != 0x80)
-                        return 0;
-                c = c << 6 | (s[i] & 0x3fU);
-        }
-        if (c < 0xa0 || (n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-                return 0;
-        return n;
-}
-
 static bool is_name(uint8_t c, bool first) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
 }
@@ -114,7 +94,7 @@ bool helper_string_is_valid(const char *s, size_t size) {
         if (i == 0 || i == size || p[i] != '=')
                 return false;
         for (; i < size; i += n) {
-                n = utf8_sequence(p + i, size - i);
+                n = utf8_printable(s + i, size - i);
                 if (n == 0)
                         return false;
         }
