@@ -130,11 +130,37 @@ static void show(struct console *c) {
 static bool take_shown(struct console *c) {
         int n = flow_fill(&c->shown);
 
-        if (n > 0)
+        if (n > 0) {
                 c->last = c->shown.data[n - 1];
-        else if (n != -EAGAIN)
+                if (c->log)
+                        console_log_take(c->log, c->shown.data, (size_t) n);
+        } else if (n != -EAGAIN)
                 c->hung_up = true; /* -EIO: nobody has the other end open (pty(7)), until somebody opens it again */
         return n > 0;
+}
+
+/* The same while nothing is shown (CONSOLE_PASSIVE): for the log. What the terminal alone would have held, about as much as the
+ * buffer does, is shown at the end. */
+static void take_unseen(struct console *c) {
+        struct console_flow unseen = { .from = c->master, .to = -EBADF };
+        int n = flow_fill(&unseen);
+        size_t room = sizeof(c->shown.data) - c->shown.end;
+
+        if (n <= 0) {
+                c->hung_up = n != -EAGAIN;
+                return;
+        }
+        console_log_take(c->log, unseen.data, (size_t) n);
+        if ((size_t) n < room)
+                room = (size_t) n;
+        memcpy(c->shown.data + c->shown.end, unseen.data, room);
+        c->shown.end += room;
+        if (room > 0)
+                c->last = c->shown.data[c->shown.end - 1];
+}
+
+static bool is_hidden(const struct console *c) {
+        return c->mode == CONSOLE_PASSIVE && !c->draining;
 }
 
 static enum hot_key take_typed(struct console *c) {
@@ -160,7 +186,7 @@ static enum hot_key take_typed(struct console *c) {
 
 /* ---- what supervise() calls ---- */
 
-void console_start(struct console *c, enum console_mode mode, int master) {
+void console_start(struct console *c, enum console_mode mode, int master, struct console_log *log) {
         /* Not all of it: the buffers need no zeros. */
         c->mode = mode;
         c->master = master;
@@ -171,13 +197,15 @@ void console_start(struct console *c, enum console_mode mode, int master) {
         c->hung_up = c->draining = false;
         c->drained = 0;
         c->last = '\n';
+        c->log = log;
         if (mode == CONSOLE_PIPE)
                 return;
         c->shown.from = master;
         (void) fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
+        if (mode != CONSOLE_PASSIVE || log)
+                c->spare = terminal_open_peer(master, O_RDWR);
         if (mode == CONSOLE_PASSIVE)
                 return;
-        c->spare = terminal_open_peer(master, O_RDWR);
         end_open(&c->out, STDOUT_FILENO, O_WRONLY);
         c->shown.to = c->out.fd;
         if (mode == CONSOLE_INTERACTIVE) {
@@ -194,8 +222,13 @@ int console_poll(const struct console *c, struct pollfd slots[static _CONSOLE_PO
 
         for (int i = 0; i < _CONSOLE_POLL_MAX; i++)
                 slots[i] = (struct pollfd){ .fd = -1 };
-        if (c->shown.from < 0 || (c->mode == CONSOLE_PASSIVE && !c->draining))
+        if (c->shown.from < 0 || (is_hidden(c) && !c->log))
                 return -1;
+        if (is_hidden(c)) {
+                if (!c->hung_up)
+                        *master = (struct pollfd){ .fd = c->master, .events = POLLIN };
+                return c->hung_up ? REOPEN_MSEC : -1;
+        }
         /* Neither end is read before the other has taken all. */
         if (flow_is_empty(&c->shown) && !c->draining)
                 master->events |= POLLIN;
@@ -215,6 +248,13 @@ enum hot_key console_move(struct console *c, const struct pollfd slots[static _C
         enum hot_key key = HOT_KEY_NONE;
 
         c->hung_up = false;
+        if (is_hidden(c)) {
+                if (master & POLLIN)
+                        take_unseen(c);
+                else if (master & (POLLHUP | POLLERR))
+                        c->hung_up = true;
+                return HOT_KEY_NONE;
+        }
         if (slots[CONSOLE_POLL_OUT].revents)
                 show(c);
         if ((master & POLLIN) && take_shown(c))
@@ -256,6 +296,7 @@ static void drain_begin(struct console *c) {
                 end_open(&c->out, STDOUT_FILENO, O_WRONLY);
                 c->shown.to = c->out.fd;
                 modes_set(c);
+                show(c);
         }
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <termios.h>
 
+#include "muster-spawn/console-log.h"
 #include "muster-spawn/hot-keys.h"
 #include "spec/spec.h"
 
@@ -37,14 +38,16 @@ struct console {
         struct console_end in, out;
         struct console_flow typed, shown;
         struct hot_keys keys;
-        char last; /* byte shown */
+        char last;               /* byte shown */
+        struct console_log *log; /* borrowed; NULL: none */
 };
 
 /* What to wait for; poll(2) slots. */
 enum { CONSOLE_POLL_MASTER, CONSOLE_POLL_IN, CONSOLE_POLL_OUT, _CONSOLE_POLL_MAX };
 
-/* master is borrowed. With CONSOLE_PIPE there is nothing to do, nor with CONSOLE_PASSIVE before console_drain(). */
-void console_start(struct console *c, enum console_mode mode, int master);
+/* master and log are borrowed; log may be NULL. With CONSOLE_PIPE there is nothing to do, nor, without a log, with
+ * CONSOLE_PASSIVE before console_drain(). */
+void console_start(struct console *c, enum console_mode mode, int master, struct console_log *log);
 /* Fills all slots, -1 where there is nothing to wait for. Returns the timeout, in milliseconds. */
 int console_poll(const struct console *c, struct pollfd slots[static _CONSOLE_POLL_MAX]);
 /* Moves bytes as far as that goes without waiting; what the user asked for by hot keys. */

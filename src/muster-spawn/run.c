@@ -15,6 +15,8 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "client/console-logs.h"
+#include "muster-spawn/console-log.h"
 #include "muster-spawn/execute.h"
 #include "muster-spawn/gather.h"
 #include "muster-spawn/lock.h"
@@ -28,6 +30,8 @@
 #include "plan/plan-print.h"
 #include "plan/plan.h"
 
+#define CONSOLE_LOG_SIZE (1U << 20)
+#define CONSOLE_LOG_FILES 2
 #define SIGRTMIN_HALT (SIGRTMIN + 3) /* what systemd takes for "halt" */
 
 struct run {
@@ -245,7 +249,37 @@ static int kill_signal(const struct spec *s) {
         return s->start_mode == START_BOOT ? SIGRTMIN_HALT : 0; /* also when an empty value took back what was said */
 }
 
+/* NULL: there shall be none, or it cannot be, which is said and no reason not to go on. */
+static struct console_log *make_log(const struct run *r, const struct execution *x) {
+        const struct spec *s = r->spec;
+        AUTO_FREE char *directory = NULL;
+        struct console_log *log = NULL;
+        struct console_log_wish wish = {
+                .where = s->console_log_set ? s->console_log : 1U << CONSOLE_LOG_FILE,
+                .size_max = s->console_log_size ? s->console_log_size : CONSOLE_LOG_SIZE,
+                .files = s->console_log_files ? s->console_log_files : CONSOLE_LOG_FILES,
+                .machine = r->facts.machine,
+                .root = r->facts.root,
+                .leader = x->pid,
+        };
+        int q;
+
+        if (console_of(r) == CONSOLE_PIPE || wish.where == 0)
+                return NULL;
+        q = console_logs_directory(s->unprivileged, &directory);
+        if (q == -EINVAL)
+                log_warning("the console is not logged: " CONSOLE_LOGS_ENVIRONMENT " must be an absolute path");
+        if (q < 0)
+                return NULL;
+        wish.directory = directory;
+        q = console_log_new(&wish, &log);
+        if (q < 0)
+                log_warning_errno(q, "the console is not logged");
+        return log;
+}
+
 static int supervise_it(struct run *r, struct execution *x, enum payload_end *ret, int *ret_status) {
+        AUTO(console_log_freep) struct console_log *log = make_log(r, x);
         struct supervised s = {
                 .machine = r->facts.machine,
                 .pid = x->pid,
@@ -256,6 +290,7 @@ static int supervise_it(struct run *r, struct execution *x, enum payload_end *re
                 .kill_signal = kill_signal(r->spec),
                 .notify_ready = r->spec->notify_ready,
                 .quiet = r->spec->quiet,
+                .log = log,
         };
         int q = supervise(&s, ret, ret_status);
 

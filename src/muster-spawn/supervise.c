@@ -87,6 +87,17 @@ __attribute__((format(printf, 2, 3))) static void say(struct watch *w, const cha
         console_resume(&w->console);
 }
 
+/* What keeps the console from being logged: nothing else changes by it. */
+static void say_trouble(struct watch *w) {
+        const char *text;
+
+        while (w->s->log && (text = console_log_trouble(w->s->log))) {
+                console_pause(&w->console);
+                log_warning("%s", text);
+                console_resume(&w->console);
+        }
+}
+
 static void send_signal(struct watch *w, int sig) {
         char buffer[32];
 
@@ -182,7 +193,17 @@ static int handle(struct watch *w, const struct pollfd slots[static _POLL_MAX]) 
                         ;
         }
         obey(w, console_move(&w->console, slots + POLL_CONSOLE));
+        say_trouble(w);
         return slots[POLL_PAYLOAD].revents ? reap(w) : 0;
+}
+
+static int log_timeout(const struct watch *w) {
+        return w->s->log ? console_log_timeout(w->s->log) : -1;
+}
+
+/* Of two timeouts, of which -1 is none. */
+static int shorter(int a, int b) {
+        return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
 static int loop(struct watch *w) {
@@ -192,11 +213,13 @@ static int loop(struct watch *w) {
                         [POLL_SIGNALS] = { .fd = w->signals, .events = POLLIN },
                         [POLL_NOTIFY] = { .fd = w->ended ? -1 : w->notify.socket, .events = POLLIN },
                 };
-                int timeout = console_poll(&w->console, slots + POLL_CONSOLE), r;
+                int timeout = shorter(console_poll(&w->console, slots + POLL_CONSOLE), log_timeout(w)), r;
 
                 r = poll(slots, _POLL_MAX, timeout);
                 if (r < 0 && errno != EINTR)
                         return -errno;
+                if (w->s->log)
+                        console_log_idle(w->s->log);
                 if (r < 0)
                         continue;
                 r = handle(w, slots);
@@ -218,6 +241,23 @@ static enum payload_end end_of(const struct watch *w) {
         return PAYLOAD_SIGNALED;
 }
 
+static void log_end(struct watch *w) {
+        static const char *const words[] = {
+                [PAYLOAD_POWER_OFF] = "power-off", [PAYLOAD_REBOOT] = "reboot", [PAYLOAD_KILLED] = "killed"
+        };
+        enum payload_end end = end_of(w);
+        char text[64], buffer[32];
+
+        if (end == PAYLOAD_EXITED)
+                (void) snprintf(text, sizeof(text), "exited status=%d", w->end.si_status);
+        else if (end == PAYLOAD_SIGNALED)
+                (void) snprintf(text, sizeof(text), "signaled signal=%s", signal_text(w->end.si_status, buffer));
+        else
+                (void) snprintf(text, sizeof(text), "%s", words[end]);
+        console_log_end(w->s->log, text);
+        say_trouble(w);
+}
+
 int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status) {
         struct watch w;
         AUTO_CLOSE int signals = -EBADF;
@@ -232,9 +272,11 @@ int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status
         w.signals = signals;
         w.stopping = w.killed = w.ended = w.interrupted = false;
         notify_relay_start(&w.notify, s->notify, s->pid);
-        console_start(&w.console, s->console, s->terminal);
+        console_start(&w.console, s->console, s->terminal, s->log);
         notify_relay_started(&w.notify, !s->notify_ready);
         r = loop(&w);
+        if (r >= 0 && s->log)
+                log_end(&w);
         console_stop(&w.console, !s->quiet);
         notify_relay_stop(&w.notify);
         if (r < 0)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "muster-spawn/console-log.h"
 #include "spec/spec.h"
 
 enum payload_end {
@@ -26,6 +27,7 @@ struct supervised {
         int kill_signal;           /* to PID 1 on SIGTERM, SIGINT and SIGHUP; 0: none, then it is killed at once */
         bool notify_ready;         /* say READY=1 to our own service manager only when the payload has said so */
         bool quiet;
+        struct console_log *log; /* of the console; NULL: none */
 };
 
 /* Blocks the signals that supervise() reads, and those that would end us before we have cleaned up. SIGHUP stays

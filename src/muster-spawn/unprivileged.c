@@ -155,6 +155,7 @@ int unprivileged_enter(struct spec *spec) {
         if (r < 0)
                 return log_error_errno(r, "only root can start containers here: cannot make a user namespace");
         spec->users_mode = USERS_NO;
+        spec->unprivileged = true;
         spec->single_id = alone;
         if (alone)
                 log_notice("Running without privileges, with one user: files of others belong to nobody inside, and no "

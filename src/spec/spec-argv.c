@@ -60,6 +60,7 @@ static void list_rlimits(struct buf *out);
 static void list_resolv_conf(struct buf *out);
 static void list_timezone(struct buf *out);
 static void list_console(struct buf *out);
+static void list_console_log(struct buf *out);
 static void list_volatile(struct buf *out);
 static void list_ownership(struct buf *out);
 
@@ -244,6 +245,12 @@ static const struct row rows[] = {
         { CHAPTER, "console", 0, TAKES("MODE"), set_console, 0, SPEC_CONSOLE, list_console,
           "interactive, read-only, passive, pipe, autopipe" },
         { CHAPTER, "pipe", 'P', NONE, set_pipe, 0, SPEC_CONSOLE, NULL, "Same as --console=pipe" },
+        { CHAPTER, "console-log", 0, TAKES("WHERE,..."), set_console_log, 0, SPEC_CONSOLE_LOG, list_console_log,
+          "Log the console: no, file, journal, syslog (file)" },
+        { CHAPTER, "console-log-size", 0, TAKES("SIZE"), set_console_log_size, 0, SPEC_CONSOLE_LOG_SIZE, NULL,
+          "Size of one file of the log (1M)" },
+        { CHAPTER, "console-log-files", 0, TAKES("N"), set_console_log_files, 0, SPEC_CONSOLE_LOG_FILES, NULL,
+          "How many files of the log are kept (2)" },
         { CHAPTER, "background", 0, TAKES("COLOR"), set_background, 0, NO_GROUP, NULL, "Tint of the terminal" },
 #undef CHAPTER
 #define CHAPTER CHAPTER_CREDENTIALS
@@ -288,6 +295,7 @@ static void list_rlimits(struct buf *out) {
 LIST_OF_ENUM(resolv_conf_mode, enum resolv_conf_mode)
 LIST_OF_ENUM(timezone_mode, enum timezone_mode)
 LIST_OF_ENUM(console_mode, enum console_mode)
+LIST_OF_ENUM(console_log_target, enum console_log_target)
 LIST_OF_ENUM(volatile_mode, enum volatile_mode)
 LIST_OF_ENUM(ownership_mode, enum ownership_mode)
 
@@ -301,6 +309,11 @@ static void list_timezone(struct buf *out) {
 
 static void list_console(struct buf *out) {
         list_table(out, console_mode_word, 0, _CONSOLE_MODE_MAX - 1);
+}
+
+static void list_console_log(struct buf *out) {
+        buf_append_str(out, "no\n");
+        list_table(out, console_log_target_word, 0, _CONSOLE_LOG_MAX - 1);
 }
 
 static void list_volatile(struct buf *out) {

@@ -72,6 +72,9 @@ static int notice_no_effect(struct spec *s) {
                 r = strv_extend(&s->notices, "--slice= has no effect with --keep-unit: no scope is made.");
         if (r >= 0 && s->keep_unit && s->properties)
                 r = strv_extend(&s->notices, "--property= has no effect with --keep-unit: no scope is made.");
+        if (r >= 0 && s->console == CONSOLE_PIPE && s->console_log)
+                r = strv_extend(&s->notices, "--console-log= has no effect with --console=pipe: the payload writes to "
+                                             "the files of the caller itself.");
         return r;
 }
 

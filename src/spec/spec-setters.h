@@ -18,6 +18,7 @@ spec_setter set_forward_journal_limit;
 spec_setter set_bind_user_shell;
 spec_setter set_name_list; /* field: a char **, of user or group names */
 spec_setter set_console, set_pipe, set_background, set_dry_run, set_share_system;
+spec_setter set_console_log, set_console_log_size, set_console_log_files;
 
 /* spec-payload.c: what is started, as whom, under which name */
 spec_setter set_start_mode; /* field: enum start_mode */

@@ -282,6 +282,50 @@ int set_pipe(struct spec *s, const struct setting *v) {
         return 0;
 }
 
+int set_console_log(struct spec *s, const struct setting *v) {
+        AUTO(strv_freep) char **words = NULL;
+        unsigned targets = 0;
+        bool value = false;
+        int r;
+
+        r = value_bool(v->value, &value);
+        if (r < 0 && (*v->value || !v->in_file)) {
+                r = value_words(v->value, ", \t", false, &words);
+                if (r < 0 || !words)
+                        return value_list_wrong(v, r < 0 ? r : -EINVAL,
+                                                "yes, no, or a list of file, journal and syslog");
+        }
+        for (size_t i = 0; words && words[i]; i++) {
+                int target = console_log_target_from_string(words[i]);
+
+                if (target < 0)
+                        return value_wrong(v, "must be yes, no, or a list of file, journal and syslog.");
+                targets |= 1U << target;
+        }
+        s->console_log = value ? 1U << CONSOLE_LOG_FILE : targets;
+        s->console_log_set = *v->value;
+        return 0;
+}
+
+int set_console_log_size(struct spec *s, const struct setting *v) {
+        uint64_t size = 0;
+
+        if (!(v->in_file && !*v->value) &&
+            (value_size(v->value, &size) < 0 || size < SPEC_CONSOLE_LOG_SIZE_MIN || size > SPEC_CONSOLE_LOG_SIZE_MAX))
+                return value_wrong(v, "must be a size from 64K to 1G.");
+        s->console_log_size = size;
+        return 0;
+}
+
+int set_console_log_files(struct spec *s, const struct setting *v) {
+        uint32_t n = 0;
+
+        if (!(v->in_file && !*v->value) && (parse_u32(v->value, &n) < 0 || n < 1 || n > SPEC_CONSOLE_LOG_FILES_MAX))
+                return value_wrong(v, "must be a number from 1 to %d.", SPEC_CONSOLE_LOG_FILES_MAX);
+        s->console_log_files = n;
+        return 0;
+}
+
 int set_background(struct spec *s, const struct setting *v) {
         char *copy;
 

@@ -14,6 +14,11 @@ static const char *const console_mode_table[_CONSOLE_MODE_MAX] = {
 };
 DEFINE_TABLE(console_mode, enum console_mode);
 
+static const char *const console_log_target_table[_CONSOLE_LOG_MAX] = {
+        [CONSOLE_LOG_FILE] = "file", [CONSOLE_LOG_JOURNAL] = "journal", [CONSOLE_LOG_SYSLOG] = "syslog"
+};
+DEFINE_TABLE(console_log_target, enum console_log_target);
+
 static const char *const volatile_mode_table[_VOLATILE_MODE_MAX] = {
         [VOLATILE_NO] = "no",
         [VOLATILE_YES] = "yes",

@@ -41,6 +41,9 @@ enum spec_group {
         SPEC_SLICE,
         SPEC_DIRECTORY,
         SPEC_CONSOLE,
+        SPEC_CONSOLE_LOG,
+        SPEC_CONSOLE_LOG_SIZE,
+        SPEC_CONSOLE_LOG_FILES,
         SPEC_CREDENTIALS,
         SPEC_BIND_USER,
         SPEC_BIND_USER_SHELL,
@@ -60,6 +63,7 @@ enum console_mode {
         CONSOLE_AUTOPIPE,
         _CONSOLE_MODE_MAX
 };
+enum console_log_target { CONSOLE_LOG_FILE, CONSOLE_LOG_JOURNAL, CONSOLE_LOG_SYSLOG, _CONSOLE_LOG_MAX };
 enum volatile_mode { VOLATILE_NO, VOLATILE_YES, VOLATILE_STATE, VOLATILE_OVERLAY, _VOLATILE_MODE_MAX };
 enum users_mode {
         USERS_NO,
@@ -120,7 +124,12 @@ enum register_mode { REGISTER_AUTO, REGISTER_YES, REGISTER_NO, _REGISTER_MODE_MA
 enum personality { PERSONALITY_UNSET, PERSONALITY_NATIVE, PERSONALITY_SECONDARY, _PERSONALITY_MAX };
 enum dry_run { DRY_RUN_NO, DRY_RUN_TEXT, DRY_RUN_JSON, _DRY_RUN_MAX };
 
+#define SPEC_CONSOLE_LOG_SIZE_MIN (64U << 10)
+#define SPEC_CONSOLE_LOG_SIZE_MAX (1U << 30)
+#define SPEC_CONSOLE_LOG_FILES_MAX 16
+
 DECLARE_TABLE(console_mode, enum console_mode);
+DECLARE_TABLE(console_log_target, enum console_log_target);
 DECLARE_TABLE(volatile_mode, enum volatile_mode);
 DECLARE_TABLE(ownership_mode, enum ownership_mode);
 DECLARE_TABLE(resolv_conf_mode, enum resolv_conf_mode);
@@ -242,6 +251,7 @@ struct spec {
         unsigned users_delegate;
         bool single_id;      /* set by a start without privileges: user 0 is the only one there is */
         bool users_optional; /* -U: ignored where the kernel has no user namespaces */
+        bool unprivileged;   /* set by a start without privileges */
 
         struct spec_network network;
 
@@ -273,6 +283,10 @@ struct spec {
         char **bind_users, **bind_user_groups;
         char *bind_user_shell; /* NULL, "" (yes) or a path */
         enum console_mode console;
+        bool console_log_set;
+        unsigned console_log;       /* where the console is logged: 1 << enum console_log_target */
+        uint64_t console_log_size;  /* 0: not set */
+        unsigned console_log_files; /* 0: not set */
         char *background;
         struct spec_credential *credentials;
         size_t n_credentials;

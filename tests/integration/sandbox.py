@@ -4,7 +4,7 @@
 
 Usage: sandbox.py MODE COMMAND...      MODE: v2 | hybrid | v1 | none
 
-Own mount, pid, cgroup, net and uts namespaces in fresh cgroups; a tmpfs on /run, sysfs on /sys, the hierarchies of MODE on
+Own mount, pid, cgroup, net and uts namespaces in fresh cgroups; a tmpfs on /run and on /var/log, sysfs on /sys, the hierarchies of MODE on
 /sys/fs/cgroup. Everything ends with the command. Exit status: the command's; 77 when this kernel cannot show MODE.
 """
 import os
@@ -138,6 +138,7 @@ def inner(mode, command):
         os.makedirs(directory)
     os.makedirs("/var/lib/machines", exist_ok=True)
     mount("tmpfs", "/var/lib/machines", "mode=700")
+    mount("tmpfs", "/var/log", "mode=755")  # where machines leave the logs of their consoles
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DBUS_", "XDG_", "SYSTEMD_", "NOTIFY_"))}
     environment.update(TMPDIR="/run/tmp", MUSTER_SANDBOX=mode)

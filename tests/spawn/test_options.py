@@ -22,6 +22,9 @@ SHOWN = set()
 # Options whose tests are in files of their own.
 ELSEWHERE = {
     "--boot": "test_boot.py",
+    "--console-log": "test_console_log.py",
+    "--console-log-files": "test_console_log.py",
+    "--console-log-size": "test_console_log.py",
     "--directory": "spawn.py",
     "--keep-unit": "spawn.py",
 }

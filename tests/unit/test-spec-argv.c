@@ -58,6 +58,14 @@ static void test_refused(void **state) {
                 { "--register=maybe", "--register", "yes, no or auto" },
                 { "--volatile=maybe", "--volatile", "yes, no, state or overlay" },
                 { "--console=tty", "--console", "interactive, read-only, passive, pipe or autopipe" },
+                { "--console-log=disk", "--console-log", "a list of file, journal and syslog" },
+                { "--console-log=file,disk", "--console-log", "a list of file, journal and syslog" },
+                { "--console-log=", "--console-log", "a list of file, journal and syslog" },
+                { "--console-log-size=64", "--console-log-size", "64K to 1G" },
+                { "--console-log-size=2G", "--console-log-size", "64K to 1G" },
+                { "--console-log-size=much", "--console-log-size", "64K to 1G" },
+                { "--console-log-files=0", "--console-log-files", "from 1 to 16" },
+                { "--console-log-files=17", "--console-log-files", "from 1 to 16" },
                 { "--timezone=here", "--timezone", "symlink or delete" },
                 { "--resolv-conf=copy", "--resolv-conf", "copy-, replace- or bind-" },
                 { "--link-journal=here", "--link-journal", "try-guest or try-host" },
@@ -231,6 +239,7 @@ static void test_outcomes(void **state) {
                 { "--kill-signal=help", SPEC_OUTCOME_VALUES, "--kill-signal" },
                 { "--rlimit=help", SPEC_OUTCOME_VALUES, "--rlimit" },
                 { "--resolv-conf=help", SPEC_OUTCOME_VALUES, "--resolv-conf" },
+                { "--console-log=help", SPEC_OUTCOME_VALUES, "--console-log" },
                 { "--timezone=help", SPEC_OUTCOME_VALUES, "--timezone" },
                 { "--volatile=help", SPEC_OUTCOME_VALUES, "--volatile" },
                 { "--private-users-ownership=help", SPEC_OUTCOME_VALUES, "--private-users-ownership" },
@@ -583,24 +592,49 @@ static void test_tables(void **state) {
                 assert_int_equal(ownership_mode_from_string(ownership_mode_to_string((enum ownership_mode) i)), i);
         for (int i = 1; i < _CONSOLE_MODE_MAX; i++)
                 assert_int_equal(console_mode_from_string(console_mode_to_string((enum console_mode) i)), i);
+        for (int i = 0; i < _CONSOLE_LOG_MAX; i++)
+                assert_int_equal(
+                        console_log_target_from_string(console_log_target_to_string((enum console_log_target) i)), i);
+}
+
+static void test_console_log(void **state) {
+        static const struct {
+                const char *line;
+                bool set;
+                unsigned where;
+        } cases[] = {
+                { "true", false, 0 },
+                { "--console-log=yes", true, 1U << CONSOLE_LOG_FILE },
+                { "--console-log=no", true, 0 },
+                { "--console-log=journal", true, 1U << CONSOLE_LOG_JOURNAL },
+                { "--console-log=syslog,file", true, 1U << CONSOLE_LOG_SYSLOG | 1U << CONSOLE_LOG_FILE },
+                { "--console-log=journal --console-log=file", true, 1U << CONSOLE_LOG_FILE },
+        };
+        struct spec s;
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                parse_good(cases[i].line, &s);
+                assert_int_equal(s.console_log_set, cases[i].set);
+                assert_int_equal(s.console_log, cases[i].where);
+                assert_int_equal(spec_has(&s, SPEC_CONSOLE_LOG), cases[i].set);
+                spec_done(&s);
+        }
+        parse_good("--console-log-size=64K --console-log-files=16", &s);
+        assert_int_equal(s.console_log_size, 65536);
+        assert_int_equal(s.console_log_files, 16);
+        assert_false(s.console_log_set);
+        spec_done(&s);
 }
 
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_secret_is_not_shown),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_outcomes),
-        cmocka_unit_test(test_user_spellings),
-        cmocka_unit_test(test_modes),
-        cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_private_users),
-        cmocka_unit_test(test_rlimits),
-        cmocka_unit_test(test_mounts),
-        cmocka_unit_test(test_network),
-        cmocka_unit_test(test_security),
-        cmocka_unit_test(test_address_families),
-        cmocka_unit_test(test_rest),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_secret_is_not_shown),
+        cmocka_unit_test(test_words),         cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_console_log),   cmocka_unit_test(test_user_spellings),
+        cmocka_unit_test(test_modes),         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_private_users), cmocka_unit_test(test_rlimits),
+        cmocka_unit_test(test_mounts),        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_security),      cmocka_unit_test(test_address_families),
+        cmocka_unit_test(test_rest),          cmocka_unit_test(test_help),
         cmocka_unit_test(test_tables),
 };
 

@@ -333,19 +333,23 @@ static void test_syscalls(void **state) {
 static void test_resets(void **state) {
         struct spec s;
 
-        parse_silent("[Exec]\nUser=a\nUser=\nKillSignal=TERM\nKillSignal=\nNotifyReady=yes\nNotifyReady=\nLimitCPU="
-                     "5\nLimitCPU=\n"
-                     "CPUAffinity=1\nCPUAffinity=\nMachineID=0123456789abcdef0123456789abcdef\nMachineID=\nResolvConf="
-                     "off\nResolvConf=\n"
-                     "Timezone=off\nTimezone=\nOOMScoreAdjust=5\nOOMScoreAdjust=\nPivotRoot=/a:/"
-                     "b\nPivotRoot=\nWorkingDirectory=/a\n"
-                     "WorkingDirectory=\n[Files]\nBindUser=a\nBindUser=\n[Network]\nPort=80\nPort=\nPort=80\nPort=\n",
-                     &s);
+        parse_silent(
+                "[Exec]\nUser=a\nUser=\nKillSignal=TERM\nKillSignal=\nNotifyReady=yes\nNotifyReady=\nLimitCPU="
+                "5\nLimitCPU=\n"
+                "CPUAffinity=1\nCPUAffinity=\nMachineID=0123456789abcdef0123456789abcdef\nMachineID=\nResolvConf="
+                "off\nResolvConf=\n"
+                "ConsoleLog=no\nConsoleLog=\nConsoleLogSize=1M\nConsoleLogSize=\nConsoleLogFiles=3\nConsoleLogFiles=\n"
+                "Timezone=off\nTimezone=\nOOMScoreAdjust=5\nOOMScoreAdjust=\nPivotRoot=/a:/"
+                "b\nPivotRoot=\nWorkingDirectory=/a\n"
+                "WorkingDirectory=\n[Files]\nBindUser=a\nBindUser=\n[Network]\nPort=80\nPort=\nPort=80\nPort=\n",
+                &s);
         assert_int_equal(s.set, 0);
         assert_null(s.user);
         assert_false(s.notify_ready || s.rlimits[0].set || s.oom_score_adjust_set);
         assert_int_equal(s.cpu_affinity_bytes + s.network.n_ports, 0);
         assert_true(id128_is_null(&s.uuid));
+        assert_false(s.console_log_set);
+        assert_int_equal(s.console_log_size + s.console_log_files, 0);
         assert_null(s.pivot_root_new);
         assert_null(s.bind_users);
         spec_done(&s);
