@@ -49,6 +49,7 @@ static const struct verb {
         { "unregister", 1, ANY, true, verb_unregister, "unregister NAME...", "Make it forget machines, which run on" },
         { "wait", 1, ANY, true, verb_wait, "wait NAME...", "Wait until machines run, or are gone" },
         { "events", 0, ANY, true, verb_events, "events [NAME...]", "What happened to machines, and who did it" },
+        { "logs", 0, ANY, true, verb_logs, "logs [NAME]", "Show what a machine said on its console" },
         { "doctor", 0, 0, true, verb_doctor, "doctor", "What of this host is used, and what is missing" },
         { "help", 0, ANY, false, verb_help, NULL, NULL },
         { "version", 0, ANY, false, verb_version, NULL, NULL },

@@ -163,7 +163,10 @@ static int set_follow(struct options *o, const char *value) {
 
 static int set_lines(struct options *o, const char *value) {
         o->has_lines = true;
-        return parse_u32(value, &o->lines) < 0 ? wrong("lines", value, "a number") : 0;
+        o->lines = UINT32_MAX;
+        if (streq(value, "all"))
+                return 0;
+        return parse_u32(value, &o->lines) < 0 ? wrong("lines", value, "a number or \"all\"") : 0;
 }
 
 static int set_since(struct options *o, const char *value) {
@@ -188,6 +191,26 @@ static int set_for(struct options *o, const char *value) {
         if (!streq(value, "running") && !streq(value, "stopped"))
                 return wrong("for", value, "running or stopped");
         o->wait_stopped = streq(value, "stopped");
+        return 0;
+}
+
+static int set_until(struct options *o, const char *value) {
+        o->until = value;
+        return 0;
+}
+
+static int set_guest(struct options *o, const char *value) {
+        o->guest = true;
+        return 0;
+}
+
+static int set_raw(struct options *o, const char *value) {
+        o->raw = true;
+        return 0;
+}
+
+static int set_remove(struct options *o, const char *value) {
+        o->remove = true;
         return 0;
 }
 
@@ -283,10 +306,14 @@ static const struct row rows[] = {
         { "json", 0, "MODE", OURS, set_json, "pretty, short or off" },
         { NULL, 'j', NULL, OURS, set_j, "JSON: pretty on a terminal, else short" },
         { "run", 0, "DIR", OURS, set_run, "Run-time directory of the daemon (/run)" },
-        { "follow", 'f', NULL, OURS, set_follow, "events: go on with those that are still to come" },
-        { "lines", 'n', "N", OURS, set_lines, "events: only the newest so many" },
-        { "since", 0, "NUMBER", OURS, set_since, "events: those behind the one of this number" },
+        { "follow", 'f', NULL, OURS, set_follow, "events, logs: go on with what is still to come" },
+        { "lines", 'n', "N", OURS, set_lines, "events, logs: only the newest so many, or all" },
+        { "since", 0, "WHEN", OURS, set_since, "events: those behind the one of this number; logs: from this time" },
         { "for", 0, "STATE", OURS, set_for, "wait: running (default) or stopped" },
+        { "until", 0, "TIME", OURS, set_until, "logs: up to this time" },
+        { "guest", 0, NULL, OURS, set_guest, "logs: the journal inside the machine" },
+        { "raw", 0, NULL, OURS, set_raw, "logs: the bytes as they were, not for terminals" },
+        { "remove", 0, NULL, OURS, set_remove, "logs: remove the log of a machine that is gone" },
         { "timeout", 0, "TIME", OURS, set_timeout, "wait: give up after this time" },
         { "leader", 0, "PID", OURS, set_leader, "register: the machine's first process" },
         { "class", 0, "CLASS", OURS, set_class, "register: container (default) or vm" },

@@ -43,10 +43,10 @@ struct options {
         int signal;             /* 0: not given */
         bool wait_stopped;      /* --for=stopped */
         uint64_t timeout_usec;  /* UINT64_MAX: none */
-        bool follow;
+        bool follow, guest, raw, remove;
         bool has_lines;
-        uint32_t lines;    /* --lines=, when has_lines */
-        const char *since; /* as it was given; NULL: not given */
+        uint32_t lines;            /* --lines=, when has_lines; UINT32_MAX: all */
+        const char *since, *until; /* as they were given; NULL: not given */
         struct register_options reg;
 };
 

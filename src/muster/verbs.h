@@ -16,4 +16,5 @@ int verb_reboot(const struct options *o, char **args);
 int verb_register(const struct options *o, char **args);
 int verb_wait(const struct options *o, char **args);
 int verb_events(const struct options *o, char **args);
+int verb_logs(const struct options *o, char **args);
 int verb_doctor(const struct options *o, char **args);
