@@ -62,7 +62,7 @@ static int lock_global(const char *path, struct image_lock *l) {
                 return -ENOMEM;
         l->global_fd = lock_file(l->global, l->exclusive, false);
         if (l->global_fd == -ENOENT) {
-                r = mkdir_parents(LOCKS, 0700);
+                r = mkdir_below(LOCKS, 0700); /* what is above is for all: the registry's socket, settings of users */
                 if (r == -EACCES)
                         return 0;
                 if (r < 0)

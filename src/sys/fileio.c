@@ -185,3 +185,15 @@ int mkdir_parents(const char *path, mode_t mode) {
                 *p = c;
         }
 }
+
+int mkdir_below(const char *path, mode_t mode) {
+        const char *slash = strrchr(path, '/');
+        AUTO_FREE char *above = slash && slash > path ? strndup(path, (size_t) (slash - path)) : NULL;
+        int r = 0;
+
+        if (slash && slash > path)
+                r = above ? mkdir_parents(above, 0755) : -ENOMEM;
+        if (r >= 0 && mkdir(path, mode) < 0 && errno != EEXIST)
+                r = -errno;
+        return r;
+}

@@ -28,3 +28,5 @@ int symlink_atomic_at(int dir_fd, const char *target, const char *name);
 
 /* mkdir -p of an absolute path; existing directories keep their mode. Never used on paths of others. */
 int mkdir_parents(const char *path, mode_t mode);
+/* The same, with 0755 for what is above the last component. */
+int mkdir_below(const char *path, mode_t mode);

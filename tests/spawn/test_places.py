@@ -113,6 +113,15 @@ def test_signal_dispositions(box):
         assert re.fullmatch(r"(Sig\w+:\t0{16}\n){3}", result.stdout), (options, result)
 
 
+def test_run_directories(box):
+    """On a host where nobody has made them before: the locks are root's, what is above them is for all."""
+    subprocess.run(["rm", "-rf", "/run/systemd"], check=True)
+    assert start(box, command=["true"]).returncode == 0
+    places = ("/run/systemd", "/run/systemd/nspawn", "/run/systemd/nspawn/locks")
+    modes = {path: oct(os.stat(path).st_mode & 0o777) for path in places}
+    assert list(modes.values()) == ["0o755", "0o755", "0o700"], modes
+
+
 def test_ignored_hangup(box):
     """nohup: the runner lives on, as its caller wants."""
     result = start(box, prepare=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN), command=["true"])
