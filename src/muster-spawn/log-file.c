@@ -49,7 +49,7 @@ static int open_directory(struct log_file *f) {
                 return 0;
         fd = open(f->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT) {
-                r = mkdir_parents(f->directory, 0750);
+                r = mkdir_below(f->directory, 0750);
                 if (r < 0)
                         return r;
                 fd = open(f->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
