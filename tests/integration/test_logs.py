@@ -203,6 +203,15 @@ def test_list(web):
     assert muster("logs", "--no-legend").stdout.count("\n") == 3
 
 
+def test_completion(web):
+    """bash offers the machines that have logs, also those that are gone."""
+    top = pathlib.Path(__file__).resolve().parents[2]
+    script = 'source "$0"; COMP_WORDS=(muster logs ""); COMP_CWORD=2; _muster; printf "%s\\n" "${COMPREPLY[@]}"'
+    result = subprocess.run(["bash", "-c", script, top / "data/completions/muster"], text=True, capture_output=True,
+                            env=dict(os.environ, PATH=f"{MUSTER.parent}:{os.environ['PATH']}"), check=True)
+    assert result.stdout.split() == ["web"]
+
+
 def test_empty_list():
     assert muster("logs").stdout == "No logs.\n" and muster("logs", "--json=short").stdout == "[]\n"
 
