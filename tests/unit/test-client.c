@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the programs share when they talk to the registry: the parameters of Register, and sentences for its refusals. */
+/* What the programs share when they talk to the registry, the parameters of Register and sentences for its refusals; and where
+ * the logs of consoles are. */
 #include "unit.h"
 
 #include <errno.h>
 
+#include "client/console-logs.h"
 #include "client/failure-text.h"
 #include "client/register-call.h"
 
@@ -112,11 +114,81 @@ static void test_connections(void **state) {
         }
 }
 
+/* NULL: none. */
+static void test_log_names(void **state) {
+        static const struct {
+                const char *file, *machine;
+        } cases[] = {
+                { "web.log", "web" },  { "a.b-c.log", "a.b-c" }, { "web.log.log", "web.log" },
+                { "web.log.1", NULL }, { "web", NULL },          { ".log", NULL },
+                { "..log", NULL },     { "a_b.log", NULL },      { "../web.log", NULL },
+                { "-web.log", NULL },  { "web.log ", NULL },     { "", NULL },
+                { ".web.log", NULL },
+        };
+        char machine[MACHINE_NAME_MAX + 1], file[CONSOLE_LOG_NAME_SIZE], longest[MACHINE_NAME_MAX + 2];
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                bool found = console_log_machine_name(cases[i].file, machine);
+
+                if (!streq_ptr(found ? machine : NULL, cases[i].machine))
+                        fail_msg("%s: %s", cases[i].file, found ? machine : "none");
+                if (!found)
+                        continue;
+                console_log_file_name(machine, 0, file);
+                assert_string_equal(file, cases[i].file);
+        }
+        memset(longest, 'x', sizeof(longest) - 1);
+        longest[MACHINE_NAME_MAX] = '\0';
+        console_log_file_name(longest, CONSOLE_LOGS_FILES_MAX - 1, file);
+        assert_non_null(endswith(file, "x.log.15"));
+        console_log_file_name(longest, 0, file);
+        assert_true(console_log_machine_name(file, machine));
+        assert_string_equal(machine, longest);
+}
+
+static void set(const char *name, const char *value) {
+        if (value)
+                setenv(name, value, 1);
+        else
+                unsetenv(name);
+}
+
+static void test_log_directories(void **state) {
+        static const struct {
+                const char *variable, *state, *home;
+                bool own;
+                int r;
+                const char *directory;
+        } cases[] = {
+                { NULL, NULL, "/h", false, 0, CONSOLE_LOGS_DIRECTORY },
+                { "", NULL, "/h", false, 0, CONSOLE_LOGS_DIRECTORY },
+                { NULL, NULL, "/h", true, 0, "/h/.local/state/muster/log" },
+                { NULL, "/s", "/h", true, 0, "/s/muster/log" },
+                { NULL, "s", "/h", true, 0,
+                  "/h/.local/state/muster/log" }, /* the specification: relative ones are ignored */
+                { NULL, NULL, "h", true, -ENOENT, NULL },
+                { NULL, NULL, NULL, true, -ENOENT, NULL },
+                { "/l", "/s", "/h", true, 0, "/l" },
+                { "/l", "/s", "/h", false, 0, "/l" },
+                { "l", NULL, "/h", false, -EINVAL, NULL },
+                { "/l/../m", NULL, "/h", false, -EINVAL, NULL },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                AUTO_FREE char *directory = NULL;
+
+                set(CONSOLE_LOGS_ENVIRONMENT, cases[i].variable);
+                set("XDG_STATE_HOME", cases[i].state);
+                set("HOME", cases[i].home);
+                assert_int_equal(console_logs_directory(cases[i].own, &directory), cases[i].r);
+                assert_true(streq_ptr(directory, cases[i].directory));
+        }
+}
+
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_register_call),
-        cmocka_unit_test(test_identity_comes_with_its_boot),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_register_call), cmocka_unit_test(test_identity_comes_with_its_boot),
+        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_log_names),     cmocka_unit_test(test_log_directories),
 };
 
 RUN_TESTS(tests)
