@@ -830,6 +830,8 @@ static void test_stuck_output(void **state) {
         wait_ready(&r);
         nap(200);
         kill(r.payload, SIGKILL);
+        for (int i = 0; i < 1000 && kill(r.payload, 0) == 0; i++) /* until it is reaped */
+                nap(10);
         nap(200);
         assert_int_equal(waitpid(r.supervisor, NULL, WNOHANG), 0);
         kill(r.supervisor, SIGTERM);
