@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <termios.h>
 
+#include "base/hot-keys.h"
 #include "muster-spawn/console-log.h"
-#include "muster-spawn/hot-keys.h"
 #include "spec/spec.h"
 
 #define CONSOLE_BUFFER 4096

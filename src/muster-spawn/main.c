@@ -23,7 +23,6 @@
 #include "muster-spawn/clean-up.h"
 #include "muster-spawn/gather.h"
 #include "muster-spawn/log-stderr.h"
-#include "muster-spawn/protect-self.h"
 #include "muster-spawn/run.h"
 #include "muster-spawn/scope-unit.h"
 #include "muster-spawn/settings.h"
@@ -34,6 +33,7 @@
 #include "spec/spec-check.h"
 #include "spec/spec-environ.h"
 #include "spec/spec.h"
+#include "sys/protect-self.h"
 
 static int say(int (*text)(struct buf *out)) {
         AUTO_BUF struct buf out = BUF_EMPTY;
@@ -105,7 +105,8 @@ int main(int argc, char *argv[]) {
         int r;
 
         log_stderr_open();
-        protect_self(argv, environ);
+        if (protect_self("muster-spawn", argv, environ) < 0)
+                log_debug("cannot protect the program from the payload");
         spec_init(&spec);
         r = spec_from_argv(argc, argv, environ, &spec, &diag);
         switch (r) {

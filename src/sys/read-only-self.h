@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* muster-spawn/read-only-self.h: the program once more, from a detached mount of itself that is read-only. Freestanding: it is
+/* sys/read-only-self.h: the program once more, from a detached mount of itself that is read-only. Freestanding: it is
  * also called before there is a C library (see read-only-self.c). */
 #pragma once
 
@@ -8,5 +8,5 @@
 /* Is that how we were started, says the name that the kernel gave to the program (AT_EXECFN of getauxval(3), may be NULL)? A
  * program that was started by its descriptor is called /dev/fd/N: execveat(2). */
 bool is_read_only_self(const char *execfn);
-/* Starts it. Returns only when that cannot be, or when the program's file system is read-only already. */
-void read_only_self(char *const argv[], char *const env[]);
+/* Starts it. Returns 0 when the program's file system is read-only already, -errno when that cannot be. */
+int read_only_self(char *const argv[], char *const env[]);

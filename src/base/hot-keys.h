@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* muster-spawn/hot-keys.h: what ^] typed at the console asks for. Pure. */
+/* base/hot-keys.h: what ^] typed at a console or a terminal session asks for. */
 #pragma once
 
 #include <stdint.h>

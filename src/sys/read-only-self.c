@@ -4,8 +4,9 @@
  * statically its entry point is here, and the library gets its turn in the second start only.
  *
  * Nothing is set up then: no thread pointer, so no errno and no stack protector; no relocations, so no pointer in static data. */
-#include "muster-spawn/read-only-self.h"
+#include "sys/read-only-self.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stddef.h>
@@ -31,7 +32,9 @@ static inline long call(long number, long a, long b, long c, long d, long e) {
 }
 #else
 static inline long call(long number, long a, long b, long c, long d, long e) {
-        return syscall(number, a, b, c, d, e);
+        long result = syscall(number, a, b, c, d, e);
+
+        return result < 0 ? -errno : result;
 }
 #endif
 
@@ -45,20 +48,22 @@ bool is_read_only_self(const char *execfn) {
         return execfn && !*prefix;
 }
 
-void read_only_self(char *const argv[], char *const env[]) {
+int read_only_self(char *const argv[], char *const env[]) {
         const char *self = "/proc/self/exe", *empty = "";
         struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE };
         struct statfs fs;
-        long fd;
+        long fd, r;
 
         if (call(SYS_statfs, (long) self, (long) &fs, 0, 0, 0) == 0 && (fs.f_flags & ST_RDONLY))
-                return;
+                return 0;
         fd = call(SYS_open_tree, AT_FDCWD, (long) self, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
         if (fd < 0)
-                return;
-        if (call(SYS_mount_setattr, fd, (long) empty, AT_EMPTY_PATH, (long) &attributes, sizeof(attributes)) == 0)
-                call(SYS_execveat, fd, (long) empty, (long) argv, (long) env, AT_EMPTY_PATH);
+                return (int) fd;
+        r = call(SYS_mount_setattr, fd, (long) empty, AT_EMPTY_PATH, (long) &attributes, sizeof(attributes));
+        if (r == 0)
+                r = call(SYS_execveat, fd, (long) empty, (long) argv, (long) env, AT_EMPTY_PATH);
         call(SYS_close, fd, 0, 0, 0, 0);
+        return (int) r;
 }
 
 #ifdef __x86_64__
@@ -78,15 +83,15 @@ __attribute__((used, visibility("hidden"))) void read_only_entry(uintptr_t *stac
                 if (pair[0] == EXECFN)
                         execfn = (const char *) pair[1];
         if (!is_read_only_self(execfn))
-                read_only_self(argv, env);
+                (void) read_only_self(argv, env); /* the program tries again, and says why not */
 }
 
 /* The stack and the register that carries the loader's exit function go on to the C library's own entry point. */
 __asm__(".pushsection .text\n"
-        ".globl muster_spawn_entry\n"
-        ".hidden muster_spawn_entry\n"
-        ".type muster_spawn_entry, @function\n"
-        "muster_spawn_entry:\n"
+        ".globl read_only_start\n"
+        ".hidden read_only_start\n"
+        ".type read_only_start, @function\n"
+        "read_only_start:\n"
         "        endbr64\n"
         "        mov %rsp, %rdi\n"
         "        push %rdx\n"

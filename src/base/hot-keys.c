@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "muster-spawn/hot-keys.h"
+#include "base/hot-keys.h"
 
 #define ESCAPE 0x1d /* ^] */
 #define WITHIN_USEC 1000000U
