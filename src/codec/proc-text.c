@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/parse.h"
 #include "base/str.h"
 
 /* A decimal number at *p, which moves behind it. */
@@ -97,4 +98,43 @@ int proc_cgroup_decode(const char *text, size_t size, const char *controller, ch
                 p += length + 1;
         }
         return -ENODATA;
+}
+
+/* The value of a line "KEY:\tVALUE"; NULL when there is none. "Name:" comes first and has its newlines escaped. */
+static const char *status_value(const char *text, const char *key, char *ret, size_t ret_size) {
+        const char *at = strstr(text, key);
+        size_t n;
+
+        if (!at)
+                return NULL;
+        at += strlen(key);
+        at += strspn(at, "\t ");
+        n = strcspn(at, "\n");
+        if (n == 0 || n >= ret_size)
+                return NULL;
+        memcpy(ret, at, n);
+        ret[n] = '\0';
+        return ret;
+}
+
+int proc_status_decode(const char *text, size_t size, struct proc_confinement *ret) {
+        AUTO_FREE char *copy = strndup(text, size);
+        struct proc_confinement c = { 0 };
+        uint32_t mode, no_new;
+        char value[32];
+
+        if (!copy)
+                return -ENOMEM;
+        if (!status_value(copy, "\nCapBnd:", value, sizeof(value)) || parse_hex_u64(value, &c.bounding) < 0)
+                return -EBADMSG;
+        if (!status_value(copy, "\nNoNewPrivs:", value, sizeof(value)) || parse_u32(value, &no_new) < 0)
+                return -EBADMSG;
+        if (!status_value(copy, "\nSeccomp:", value, sizeof(value)))
+                strcpy(value, "0"); /* a kernel without it filters nobody */
+        if (parse_u32(value, &mode) < 0)
+                return -EBADMSG;
+        c.no_new_privileges = no_new != 0;
+        c.filtered = mode != 0;
+        *ret = c;
+        return 0;
 }

@@ -2,6 +2,7 @@
 /* codec/proc-text.h: the texts of /proc/PID/{stat,status,cgroup} (proc(5)) -> numbers and paths. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -12,3 +13,13 @@ int proc_stat_decode(const char *text, size_t size, pid_t *ret_parent, uint64_t 
  * A trailing " (deleted)" is cut. *ret is malloc'ed. -ENODATA: no such line. -EREMOTE: the path leaves our root ("/../").
  * -EBADMSG, -ENOMEM. */
 int proc_cgroup_decode(const char *text, size_t size, const char *controller, char **ret);
+
+/* How a process is confined: what /proc/PID/status says of it. */
+struct proc_confinement {
+        uint64_t bounding; /* capabilities, bit n is number n */
+        bool no_new_privileges;
+        bool filtered; /* by seccomp(2) */
+};
+
+/* -EBADMSG: one of the lines is not there. */
+int proc_status_decode(const char *text, size_t size, struct proc_confinement *ret);

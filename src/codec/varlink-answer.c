@@ -76,6 +76,10 @@ int varlink_answer_decode(const char *text, size_t size, struct varlink_answer *
         return 0;
 }
 
+const char *varlink_answer_message(const struct varlink_answer *a) {
+        return json_string_value(json_object_get(a->parameters, "message"));
+}
+
 void varlink_answer_done(struct varlink_answer *a) {
         if (!a)
                 return;

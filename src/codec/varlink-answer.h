@@ -25,4 +25,6 @@ struct varlink_answer {
 
 /* text: size bytes without the closing NUL byte. -EBADMSG: no reply. -EMSGSIZE: too long. -ENOMEM. */
 int varlink_answer_decode(const char *text, size_t size, struct varlink_answer *ret);
+/* The sentence that an error of org.muster.Machine1 carries; NULL: none. Borrowed, and as hostile as the rest. */
+const char *varlink_answer_message(const struct varlink_answer *a);
 void varlink_answer_done(struct varlink_answer *a);

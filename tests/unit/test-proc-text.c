@@ -114,10 +114,33 @@ static void test_cgroup_nul(void **state) {
         assert_null(path);
 }
 
+static void test_status(void **state) {
+        static const char good[] = "Name:\tx\\nCapBnd:\t0\nUid:\t0\t0\t0\t0\nCapBnd:\t000001ffffffffff\n"
+                                   "NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n";
+        static const char unfiltered[] = "Name:\tx\nCapBnd:\t0000000000000001\nNoNewPrivs:\t0\nSeccomp:\t0\n";
+        static const char old[] = "Name:\tx\nCapBnd:\t1\nNoNewPrivs:\t0\n";
+        static const char *const bad[] = { "", "Name:\tx\nNoNewPrivs:\t0\n", "Name:\tx\nCapBnd:\t1\n",
+                                           "Name:\tx\nCapBnd:\tz\nNoNewPrivs:\t0\n",
+                                           "Name:\tx\nCapBnd:\t00000000000000001\nNoNewPrivs:\t\n" };
+        struct proc_confinement c;
+
+        assert_int_equal(proc_status_decode(good, strlen(good), &c), 0);
+        assert_int_equal(c.bounding, UINT64_C(0x1ffffffffff));
+        assert_true(c.no_new_privileges && c.filtered);
+        assert_int_equal(proc_status_decode(unfiltered, strlen(unfiltered), &c), 0);
+        assert_int_equal(c.bounding, 1);
+        assert_false(c.no_new_privileges || c.filtered);
+        assert_int_equal(proc_status_decode(old, strlen(old), &c), 0);
+        for (size_t i = 0; i < ELEMENTS(bad); i++)
+                if (proc_status_decode(bad[i], strlen(bad[i]), &c) != -EBADMSG)
+                        fail_msg("'%s'", bad[i]);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stat),
         cmocka_unit_test(test_cgroup),
         cmocka_unit_test(test_cgroup_nul),
+        cmocka_unit_test(test_status),
 };
 
 RUN_TESTS(tests)
