@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* muster-enter/enter.h: what its three processes share: the outer one, which stays on the host and waits; the one that joins the
+ * machine and is gone at once; and the inner one, which becomes the command. */
+#pragma once
+
+#include "codec/enter-protocol.h"
+#include "muster-enter/account.h"
+#include "muster-enter/leader.h"
+#include "plan/filter.h"
+
+#define ENTER_PROGRAMS_MAX 8
+
+/* A program to try, and what it is told. */
+struct program {
+        const char *path; /* without a slash: looked for in $PATH */
+        char **argv;
+};
+
+struct enter {
+        struct session *session;
+        struct leader leader;
+        struct account account;
+        char **environment;
+        const char *directory;
+        struct program programs[ENTER_PROGRAMS_MAX + 1]; /* tried in their order; path NULL at the end */
+        struct filter filter;                            /* empty: none */
+        int status;                                      /* the client's ear */
+        int channel[2];                                  /* outer, inner: reports on their way to it */
+};
+
+/* What to run, with which environment and where: from the session and the account. -ENOMEM. */
+int programs_choose(struct enter *e);
+
+/* The second process: joins, and starts the third. */
+_Noreturn void join(struct enter *e);
+/* The third: a process of the machine, which makes system calls only. */
+_Noreturn void inside(struct enter *e, int channel);
+/* The first: from the start of the second to the end of the third. Returns the exit status of ours. */
+int watch(struct enter *e, int joiner_pidfd);
+
+/* ---- report.c ---- */
+/* Sends one, with a descriptor (or -EBADF). -EPIPE: nobody listens. */
+int report_send(int socket, enum enter_report_kind kind, int32_t value, const char *text, int fd);
+/* ENTER_REPORT_FAILED with a sentence. */
+void report_failed(int socket, int exit_status, const char *format, ...) __attribute__((format(printf, 3, 4)));
