@@ -152,6 +152,10 @@ static int process_id_map(void *impl, const struct pidref *p, bool gid, struct i
         return 0;
 }
 
+static int process_shares_users(void *impl, const struct pidref *p) {
+        return confirm(p, proc_same_namespace(p->pid, 0, "user"));
+}
+
 struct process_port process_port(struct process *p) {
         return (struct process_port){
                 .impl = p,
@@ -165,5 +169,6 @@ struct process_port process_port(struct process *p) {
                 .watch = process_watch,
                 .unwatch = process_unwatch,
                 .id_map = process_id_map,
+                .shares_users = process_shares_users,
         };
 }

@@ -14,6 +14,10 @@ static const struct access_rule rules[_VERB_MAX] = {
         [VERB_OS_RELEASE] = { .action = ACTION("inspect-machines"), .verb = "get_os_release" },
         [VERB_ADDRESSES] = { .action = 0 },
         [VERB_OPEN_ROOT] = { .action = ACTION("manage-machines"), .verb = "open_root_directory" },
+        [VERB_EXEC] = { .action = ACTION("shell"), .verb = "exec", .owner = true },
+        [VERB_OPEN_PTY] = { .action = ACTION("open-pty"), .owner = true },
+        [VERB_OPEN_LOGIN] = { .action = ACTION("login"), .verb = "login", .owner = true },
+        [VERB_OPEN_SHELL] = { .action = ACTION("shell"), .owner = true },
         [VERB_SET_LOG] = { .root_only = true },
         [VERB_EVENTS] = { .action = 0 }, /* as VERB_LIST: it tells of machines, never of what is inside */
         [VERB_MANAGE_UNITS] = { .root_only = true },

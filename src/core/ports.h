@@ -16,6 +16,7 @@
 #include "core/event.h"
 #include "core/machine.h"
 #include "core/scope.h"
+#include "core/session.h"
 #include "core/uidindex.h"
 #include "core/unit.h"
 
@@ -40,6 +41,8 @@ struct process_port {
         void (*unwatch)(void *impl, struct machine *m);
         /* /proc/PID/uid_map or gid_map. -ESRCH: dead. An empty map (not written yet) gives n_ranges 0. */
         int (*id_map)(void *impl, const struct pidref *p, bool gid, struct idmap *ret);
+        /* Is it in our own user namespace, so that its root is the host's? 1, 0 or -errno. */
+        int (*shares_users)(void *impl, const struct pidref *p);
 };
 
 /* ---- where machines live ---- */
@@ -200,6 +203,26 @@ struct inspect_port {
         void (*open_root)(void *impl, const struct machine *m, inspect_fn answer, void *userdata);
 };
 
+/* ---- running something in a machine, done by muster-enter ---- */
+struct opened {
+        int error;        /* 0, or -errno */
+        const char *text; /* a sentence about it, may name what is inside: hostile; NULL: none */
+        int fd;           /* master of the terminal; borrowed: dup(2) it to keep it */
+        const char *path; /* of the terminal, inside */
+};
+
+typedef void (*opened_fn)(void *userdata, const struct opened *result);
+
+struct enter_port {
+        void *impl;
+        /* Starts s in m, soon: what becomes of it is reported to s->fds[SESSION_FD_STATUS]; all descriptors are borrowed. It goes on when we
+         * end. -ENOBUFS: too many are running. */
+        int (*start)(void *impl, const struct machine *m, const struct session *s);
+        /* The same for one on a terminal that nobody waits for the end of: its master is the answer, exactly once, when the program
+         * runs. The session ends with the last copy of it. */
+        void (*open)(void *impl, const struct machine *m, const struct session *s, opened_fn answer, void *userdata);
+};
+
 /* ---- images ---- */
 struct image_port {
         void *impl;
@@ -241,6 +264,7 @@ struct ports {
         struct store_port store;
         struct auth_port auth;
         struct inspect_port inspect;
+        struct enter_port enter;
         struct image_port images;
         struct event_port events;
         struct clock_port clock;

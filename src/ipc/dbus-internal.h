@@ -107,6 +107,9 @@ int dbus_answer_uid_shift(struct dbus *d, sd_bus_message *m, const struct machin
 int dbus_answer_ssh_info(sd_bus_message *m, const struct machine *machine, sd_bus_error *error);
 int dbus_not_supported(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
+/* dbus-session.c: OpenPTY, OpenLogin, OpenShell; m stands behind the machine's name. */
+int dbus_open(struct dbus *d, sd_bus_message *m, enum verb verb, const char *name, sd_bus_error *error);
+
 /* dbus-manager.c */
 extern const sd_bus_vtable manager_vtable[];
 

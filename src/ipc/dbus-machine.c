@@ -263,6 +263,24 @@ static int method_open_root(sd_bus_message *m, void *userdata, sd_bus_error *err
         return dbus_verb(found->d, m, VERB_OPEN_ROOT, found->machine->name, dbus_reply_root);
 }
 
+static int method_open_pty(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct found *found = userdata;
+
+        return dbus_open(found->d, m, VERB_OPEN_PTY, found->machine->name, error);
+}
+
+static int method_open_login(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct found *found = userdata;
+
+        return dbus_open(found->d, m, VERB_OPEN_LOGIN, found->machine->name, error);
+}
+
+static int method_open_shell(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct found *found = userdata;
+
+        return dbus_open(found->d, m, VERB_OPEN_SHELL, found->machine->name, error);
+}
+
 static int method_get_ssh_info(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return dbus_answer_ssh_info(m, MACHINE_OF(userdata), error);
 }
@@ -307,12 +325,12 @@ const sd_bus_vtable machine_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("GetOSRelease", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{ss}", fields), method_get_os_release,
                                 OPEN),
         SD_BUS_METHOD_WITH_ARGS("GetUIDShift", SD_BUS_NO_ARGS, SD_BUS_RESULT("u", shift), method_get_uid_shift, OPEN),
-        SD_BUS_METHOD_WITH_ARGS("OpenPTY", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", pty, "s", pty_path), dbus_not_supported,
+        SD_BUS_METHOD_WITH_ARGS("OpenPTY", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", pty, "s", pty_path), method_open_pty,
                                 OPEN),
-        SD_BUS_METHOD_WITH_ARGS("OpenLogin", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", pty, "s", pty_path), dbus_not_supported,
+        SD_BUS_METHOD_WITH_ARGS("OpenLogin", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", pty, "s", pty_path), method_open_login,
                                 OPEN),
         SD_BUS_METHOD_WITH_ARGS("OpenShell", SD_BUS_ARGS("s", user, "s", path, "as", args, "as", environment),
-                                SD_BUS_RESULT("h", pty, "s", pty_path), dbus_not_supported, OPEN),
+                                SD_BUS_RESULT("h", pty, "s", pty_path), method_open_shell, OPEN),
         SD_BUS_METHOD_WITH_ARGS("BindMount", SD_BUS_ARGS("s", source, "s", destination, "b", read_only, "b", mkdir),
                                 SD_BUS_NO_RESULT, dbus_not_supported, OPEN),
         SD_BUS_METHOD_WITH_ARGS("CopyFrom", SD_BUS_ARGS("s", source, "s", destination), SD_BUS_NO_RESULT,

@@ -152,6 +152,25 @@ HANDLER(method_open_root) {
         return verb_by_name(m, userdata, VERB_OPEN_ROOT, dbus_reply_root, error);
 }
 
+static int open_by_name(sd_bus_message *m, struct dbus *d, enum verb verb, sd_bus_error *error) {
+        const char *name;
+        int r = read_target(d, m, &name, NULL, error);
+
+        return r < 0 ? r : dbus_open(d, m, verb, name, error);
+}
+
+HANDLER(method_open_pty) {
+        return open_by_name(m, userdata, VERB_OPEN_PTY, error);
+}
+
+HANDLER(method_open_login) {
+        return open_by_name(m, userdata, VERB_OPEN_LOGIN, error);
+}
+
+HANDLER(method_open_shell) {
+        return open_by_name(m, userdata, VERB_OPEN_SHELL, error);
+}
+
 HANDLER(method_get_ssh_info) {
         struct machine *machine;
         const char *name;
@@ -273,10 +292,10 @@ const sd_bus_vtable manager_vtable[] = {
         METHOD("GetMachineAddresses", ("s", name), ("a(iay)", addresses), method_get_addresses),
         METHOD("GetMachineSSHInfo", ("s", name), ("s", ssh_address, "s", ssh_private_key_path), method_get_ssh_info),
         METHOD("GetMachineOSRelease", ("s", name), ("a{ss}", fields), method_get_os_release),
-        METHOD("OpenMachinePTY", ("s", name), ("h", pty, "s", pty_path), dbus_not_supported),
-        METHOD("OpenMachineLogin", ("s", name), ("h", pty, "s", pty_path), dbus_not_supported),
+        METHOD("OpenMachinePTY", ("s", name), ("h", pty, "s", pty_path), method_open_pty),
+        METHOD("OpenMachineLogin", ("s", name), ("h", pty, "s", pty_path), method_open_login),
         METHOD("OpenMachineShell", ("s", name, "s", user, "s", path, "as", args, "as", environment),
-               ("h", pty, "s", pty_path), dbus_not_supported),
+               ("h", pty, "s", pty_path), method_open_shell),
         METHOD_NO_RESULT("BindMountMachine", ("s", name, "s", source, "s", destination, "b", read_only, "b", mkdir),
                          dbus_not_supported),
         METHOD_NO_RESULT("CopyFromMachine", ("s", name, "s", source, "s", destination), dbus_not_supported),

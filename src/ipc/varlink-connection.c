@@ -161,6 +161,7 @@ static const struct varlink_method *find_method(const char *name) {
                 varlink_machine_methods,
                 varlink_service_methods,
                 varlink_event_methods,
+                varlink_session_methods,
         };
 
         for (size_t i = 0; i < ELEMENTS(tables); i++)
@@ -193,6 +194,19 @@ static bool has_room(const struct connection *c) {
         return c->out.size - c->out_sent < OUTPUT_HIGH && c->out_fd < 0;
 }
 
+static void close_fds(struct connection *c) {
+        while (c->n_in_fds > 0)
+                close(c->in_fds[--c->n_in_fds]);
+}
+
+size_t connection_take_fds(struct connection *c, int ret[static VARLINK_FDS_MAX]) {
+        size_t n = c->n_in_fds;
+
+        memcpy(ret, c->in_fds, n * sizeof(*ret));
+        c->n_in_fds = 0;
+        return n;
+}
+
 static void process_calls(struct connection *c) {
         const char *text;
         size_t size;
@@ -214,6 +228,10 @@ static void process_calls(struct connection *c) {
                         dispatch(c, text, size);
         }
         c->processing = false;
+        /* The kernel hands descriptors over with the last of the bytes that it returns at once: while some are left, they belong to a
+         * call among those. */
+        if (!c->busy && varlink_frame_pending(&c->in) == 0)
+                close_fds(c);
 }
 
 /* ---- bytes ---- */
@@ -305,12 +323,46 @@ static void turn(struct connection *c) {
                 update_events(c);
 }
 
+/* False: more came than a call may bring; those that there is no room for the kernel has closed. */
+static bool keep_fds(struct connection *c, struct msghdr *message) {
+        bool fits = !(message->msg_flags & MSG_CTRUNC);
+
+        for (struct cmsghdr *h = CMSG_FIRSTHDR(message); h; h = CMSG_NXTHDR(message, h)) {
+                size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+                if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+                        continue;
+                for (size_t i = 0; i < n; i++) {
+                        int fd;
+
+                        memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
+                        if (c->n_in_fds < VARLINK_FDS_MAX)
+                                c->in_fds[c->n_in_fds++] = fd;
+                        else {
+                                close(fd);
+                                fits = false;
+                        }
+                }
+        }
+        return fits;
+}
+
 static bool receive(struct connection *c) {
         static char buffer[READ_SIZE]; /* nothing of it is used after the call */
-        ssize_t n = recv(c->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        union {
+                struct cmsghdr align;
+                char bytes[CMSG_SPACE(VARLINK_FDS_MAX * sizeof(int))];
+        } control;
+        struct iovec part = { .iov_base = buffer, .iov_len = sizeof(buffer) };
+        struct msghdr message = {
+                .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+        };
+        ssize_t n = recvmsg(c->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
         if (n < 0)
                 return errno == EAGAIN || errno == EINTR;
+        if (!keep_fds(c, &message))
+                return false;
         if (n == 0) {
                 c->closing = true; /* every call was taken before we read again: only answers are left */
                 return true;
@@ -409,6 +461,7 @@ void connection_free(struct connection *c) {
         close(c->fd);
         if (c->out_fd >= 0)
                 close(c->out_fd);
+        close_fds(c);
         if (v->short_of_descriptors) /* no more: whoever waits has this one */
                 sd_event_source_set_enabled(v->listen, SD_EVENT_ON);
         varlink_frame_done(&c->in);

@@ -11,6 +11,7 @@
 #include "ipc/varlink-server.h"
 #include "service/service.h"
 
+#define VARLINK_FDS_MAX 4               /* descriptors that a call may bring */
 #define OUTPUT_HIGH ((size_t) 64 << 10) /* bytes waiting to be sent: no more is produced above it */
 
 struct stream;       /* varlink-list.c: a List on its way */
@@ -43,6 +44,8 @@ struct connection {
         pid_t pid;
         struct pidref peer; /* without fd; set when first asked for */
         struct varlink_frame in;
+        int in_fds[VARLINK_FDS_MAX]; /* came with bytes of in, and no call has taken them yet */
+        size_t n_in_fds;
         struct buf out;
         size_t out_sent;
         int out_fd; /* goes with the bytes of out from fd_begin to fd_end; -EBADF: none */
@@ -83,12 +86,17 @@ void connection_kick(struct connection *c);
 /* The peer as a caller; its process is identified when asked for, and held where polkit will be asked about it. */
 int connection_caller(struct connection *c, bool process, struct caller *ret);
 
+/* The descriptors that came with the call being handled, in their order: the caller owns them. Others than these calls leave them to
+ * be closed. Returns how many there are. */
+size_t connection_take_fds(struct connection *c, int ret[static VARLINK_FDS_MAX]);
+
 /* ---- methods ---- */
 struct varlink_method {
         const char *name; /* "INTERFACE.METHOD"; NULL ends a table */
         void (*handle)(struct connection *c, const struct varlink_call *call);
 };
 extern const struct varlink_method varlink_machine_methods[];
+extern const struct varlink_method varlink_session_methods[];
 extern const struct varlink_method varlink_service_methods[];
 extern const struct varlink_method varlink_event_methods[];
 
@@ -111,6 +119,9 @@ bool varlink_extract(struct connection *c, const struct varlink_call *call, cons
 bool varlink_find_target(struct connection *c, const struct target *t, struct machine **ret);
 /* Submits q (consumed) for the call; the answer is empty unless `finish` says otherwise. */
 void varlink_submit(struct connection *c, struct request *q, bool interactive, void (*finish)(struct request *q));
+
+/* varlink-session.c: io.systemd.Machine.Open. */
+void varlink_open(struct connection *c, const struct varlink_call *call);
 
 /* ---- varlink-list.c ---- */
 void varlink_list(struct connection *c, const struct varlink_call *call);

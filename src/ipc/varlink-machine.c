@@ -88,7 +88,7 @@ void varlink_submit(struct connection *c, struct request *q, bool interactive, v
                 return;
         }
         q->caller.interactive = interactive;
-        q->detail_key = "name";
+        q->detail_key = q->session ? NULL : "name"; /* as those of shells have it: "machine" */
         q->adapter = c;
         q->finish = finish ? finish : finish_request;
         c->request = q;
@@ -400,15 +400,6 @@ struct later_parameters {
 };
 
 #define LATER(member) offsetof(struct later_parameters, member)
-static const struct varlink_field open_fields[] = {
-        TARGET_FIELDS(struct later_parameters),
-        { "mode", VARLINK_STRING, LATER(text), .required = true },
-        { "user", VARLINK_STRING, LATER(text) },
-        { "path", VARLINK_STRING, LATER(text) },
-        { "args", VARLINK_STRINGS, LATER(list) },
-        { "environment", VARLINK_STRINGS, LATER(list) },
-        { NULL },
-};
 static const struct varlink_field bind_fields[] = {
         TARGET_FIELDS(struct later_parameters),         { "source", VARLINK_STRING, LATER(text), .required = true },
         { "destination", VARLINK_STRING, LATER(text) }, { "readOnly", VARLINK_BOOL, LATER(flag) },
@@ -429,10 +420,6 @@ static void later(struct connection *c, const struct varlink_call *call, const s
                 reply_error(c, INTERFACE "NotSupported", NULL, NULL);
 }
 
-static void method_open(struct connection *c, const struct varlink_call *call) {
-        later(c, call, open_fields);
-}
-
 static void method_bind(struct connection *c, const struct varlink_call *call) {
         later(c, call, bind_fields);
 }
@@ -449,7 +436,7 @@ const struct varlink_method varlink_machine_methods[] = {
         { INTERFACE "Kill", method_kill },
         { INTERFACE "MapFrom", method_map_from },
         { INTERFACE "MapTo", method_map_to },
-        { INTERFACE "Open", method_open },
+        { INTERFACE "Open", varlink_open },
         { INTERFACE "BindMount", method_bind },
         { INTERFACE "CopyFrom", method_copy },
         { INTERFACE "CopyTo", method_copy },

@@ -3,8 +3,8 @@
  *
  *   options.c   command line                          host.c   the record of ".host"
  *   log-sink.c  where log lines go
- *   backend/    process (pidfds), supervisor-cgroup or supervisor-systemd, store-files, event-file, helper, auth-polkit: the ports of
- *               core/ports.h
+ *   backend/    process (pidfds), supervisor-cgroup or supervisor-systemd, store-files, event-file, helper, enter, auth-polkit: the ports
+ *               of core/ports.h
  *   service/    what each request means
  *   ipc/        the doors: varlink-server.c, dbus-server.c
  *
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "backend/auth-polkit.h"
+#include "backend/enter.h"
 #include "backend/event-file.h"
 #include "backend/helper.h"
 #include "backend/images.h"
@@ -45,6 +46,7 @@ struct daemon {
         struct process *process;
         struct process_port process_port; /* lent to the supervisor */
         struct helper *helper;
+        struct enter *enter;
         struct supervisor_cgroup *cgroup; /* one of the two */
         struct supervisor_systemd *systemd;
         struct store_files *store;
@@ -178,7 +180,9 @@ static int make_backends(struct daemon *d) {
         r = helper_new(d->event, d->options.helper, &d->helper);
         if (r < 0)
                 return r;
-        r = make_supervisor(d);
+        r = enter_new(d->event, d->options.helper, &d->enter);
+        if (r >= 0)
+                r = make_supervisor(d);
         if (r < 0)
                 return r;
         r = store_files_new(d->options.run, &d->store);
@@ -197,6 +201,7 @@ static int make_service(struct daemon *d) {
                 .store = store_files_port(d->store),
                 .auth = auth_polkit_port(d->auth),
                 .inspect = helper_inspect_port(d->helper),
+                .enter = enter_port(d->enter),
                 .images = images_port(),
                 .events = event_file_port(d->events),
                 .clock = { .realtime_usec = realtime_usec, .monotonic_usec = monotonic_usec },
@@ -290,6 +295,7 @@ static void done(struct daemon *d) {
         dbus_free(d->dbus);
         d->dbus = NULL;
         varlink_server_free(d->varlink);
+        enter_free(d->enter);
         helper_free(d->helper); /* answers what is still open, so before those who asked */
         auth_polkit_free(d->auth);
         supervisor_systemd_free(d->systemd); /* likewise */

@@ -39,6 +39,7 @@ void service_note_signal(struct service *s, const struct machine *m, const struc
 void register_begin(struct request *q);
 void control_begin(struct request *q);
 void inspect_begin(struct request *q);
+void session_begin(struct request *q);
 
 /* ---- events.c ---- */
 int events_load(struct service *s);

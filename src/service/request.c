@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "service/internal.h"
 
+#define COMMAND_LINE_MAX 512 /* bytes of it that whoever gives permission is shown */
+
 int request_new(struct service *s, enum verb verb, struct request **ret) {
         struct request *q = calloc(1, sizeof(*q));
 
@@ -34,6 +36,7 @@ void request_unref(struct request *q) {
         free((char *) q->caller.bus_name);
         free(q->name);
         registration_free(q->registration);
+        session_free(q->session);
         free(q);
 }
 
@@ -81,6 +84,12 @@ void service_submit(struct request *q) {
         case VERB_OPEN_ROOT:
                 inspect_begin(q);
                 return;
+        case VERB_EXEC:
+        case VERB_OPEN_PTY:
+        case VERB_OPEN_LOGIN:
+        case VERB_OPEN_SHELL:
+                session_begin(q);
+                return;
         default:
                 service_authorize(q);
         }
@@ -95,10 +104,30 @@ static void on_auth_answer(void *userdata, enum auth_result result) {
         q->authorized(q, result);
 }
 
+/* What is to be run as one line, safe to be shown, and at most as long as somebody reads. */
+static char *command_line(const struct session *s) {
+        AUTO_BUF struct buf line = BUF_EMPTY;
+
+        for (char **a = s->arguments; a && *a && line.size < COMMAND_LINE_MAX; a++)
+                buf_printf(&line, "%s%s", a == s->arguments ? "" : " ", *a);
+        return str_escape(line.size ? line.data : "", COMMAND_LINE_MAX);
+}
+
+static size_t add_session_details(const struct session *s, const char *program, const char *line,
+                                  struct auth_detail *ret) {
+        if (!s || s->kind == SESSION_LOGIN || s->kind == SESSION_PTY || !program || !line)
+                return 0;
+        ret[0] = (struct auth_detail){ "user", s->user ? s->user : "root" };
+        ret[1] = (struct auth_detail){ "program", program };
+        ret[2] = (struct auth_detail){ "command_line", line };
+        return 3;
+}
+
 void request_authorize(struct request *q, const struct machine *target) {
+        AUTO_FREE char *line = q->session ? command_line(q->session) : NULL, *program = NULL;
         const struct access_rule *rule = access_rule(q->verb);
         struct auth_port *auth = &q->service->ports.auth;
-        struct auth_detail details[3] = { { NULL, NULL } };
+        struct auth_detail details[6] = { { NULL, NULL } };
         size_t n = 0;
         void *handle = NULL;
 
@@ -118,6 +147,9 @@ void request_authorize(struct request *q, const struct machine *target) {
                 details[n++] = (struct auth_detail){ q->detail_key ? q->detail_key : "machine", q->name };
         if (rule->verb)
                 details[n++] = (struct auth_detail){ "verb", rule->verb };
+        if (q->session)
+                program = str_escape(q->session->arguments ? q->session->arguments[0] : "", COMMAND_LINE_MAX);
+        n += add_session_details(q->session, program, line, details + n);
         details[n] = (struct auth_detail){ NULL, NULL };
         request_ref(q); /* given back in on_auth_answer() or request_cancel() */
         auth->ask(auth->impl, &q->caller, rule->action, details, on_auth_answer, q, &handle);

@@ -85,12 +85,14 @@ struct request {
         struct caller caller;              /* bus_name is owned by the request */
         char *name;                        /* target machine, owned; NULL for REGISTER/CREATE */
         struct registration *registration; /* REGISTER/CREATE, owned */
+        struct session *session;           /* EXEC, OPEN_PTY, OPEN_LOGIN, OPEN_SHELL, owned */
         enum kill_whom whom;               /* KILL */
         int signal;                        /* KILL */
         const char *detail_key;            /* polkit detail key of the name: "machine" (default) or "name" */
 
         struct fault fault;                     /* set when finish() runs; kind NONE: success */
         const struct inspect_result *inspected; /* ADDRESSES, OS_RELEASE, OPEN_ROOT: valid during finish() only */
+        const struct opened *opened;            /* OPEN_PTY, OPEN_LOGIN, OPEN_SHELL: likewise */
         const struct machine *machine;          /* REGISTER/CREATE: the new machine, valid during finish() only */
 
         void (*finish)(struct request *q);

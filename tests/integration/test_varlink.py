@@ -155,7 +155,8 @@ def test_introspection_and_service(musterd_without_bus):
 def test_later_verbs_say_so(musterd_without_bus, processes):
     with world.Varlink() as v:
         v.register("m", processes.sleeper())
-        fails(MACHINE + "NotSupported", v.call, MACHINE + "Open", {"name": "m", "mode": "tty"})
+        v.register("vm", processes.sleeper(), **{"class": "vm"})
+        fails(MACHINE + "NotSupported", v.call, MACHINE + "Open", {"name": "vm", "mode": "tty"})
         fails(MACHINE + "NotSupported", v.call, MACHINE + "CopyFrom", {"name": "m", "source": "/etc/hosts"})
 
 

@@ -159,3 +159,33 @@ def test_the_next_call_waits_until_polkit_has_answered(musterd, processes, alloc
     assert len(answers) == 3 and b"error" not in answers[0] and b"error" not in answers[2], (answers, client.stderr)
     processes.kill(leader)
     world.wait_until(lambda: not world.scope_directories(), "the scope to be removed once it is empty")
+
+
+def test_descriptors_that_come_along(musterd_without_bus, processes):
+    """Those that nobody takes are closed; more than a call may bring end the connection."""
+    def held():
+        return len(list(pathlib.Path(f"/proc/{musterd_without_bus.pid}/fd").iterdir()))
+    null = os.open("/dev/null", os.O_RDWR)
+    with world.Varlink() as v:
+        v.register("m", processes.sleeper())
+        v.call("io.systemd.service.Ping")
+        before = held()
+        for n in (1, 2, 4):
+            socket.send_fds(v.socket, [PING + PING], [null] * n)
+            assert v.answer() == {} and v.answer() == {}
+        assert held() == before
+        call = b'{"method":"org.muster.Machine1.Exec","parameters":{"name":"m","arguments":["true"]%s}}\0'
+        for n, more in ((0, b""), (1, b""), (3, b""), (4, b',"terminal":true'), (2, b',"detach":true')):
+            socket.send_fds(v.socket, [call % more], [null] * n) if n else v.socket.sendall(call % more)
+            with pytest.raises(world.VarlinkError, match="Refused"):
+                v.answer()
+        # Behind a call in the same go: they are for the second.
+        socket.send_fds(v.socket, [PING[:10]], [null])
+        v.socket.sendall(PING[10:])
+        assert v.answer() == {}
+        assert held() == before
+        socket.send_fds(v.socket, [PING], [null] * 5)
+        with pytest.raises(EOFError):
+            v.answer()
+    world.wait_until(lambda: held() == before - 1, "the connection and its descriptors to be closed")
+    os.close(null)

@@ -251,6 +251,26 @@ static void fake_inspect_both(void *impl, const struct machine *m, inspect_fn ad
         fake_inspect(impl, m, os_release, userdata);
 }
 
+static int fake_shares_users(void *impl, const struct pidref *p) {
+        struct fake *f = impl;
+
+        return f->shares_users;
+}
+
+static int fake_enter(void *impl, const struct machine *m, const struct session *s) {
+        struct fake *f = impl;
+
+        note(f, "enter %s %s", m->name, s->arguments ? s->arguments[0] : "");
+        return f->enter_error;
+}
+
+static void fake_enter_open(void *impl, const struct machine *m, const struct session *s, opened_fn answer,
+                            void *userdata) {
+        struct opened result = { .error = fake_enter(impl, m, s), .text = "why", .fd = 7, .path = "/dev/pts/3" };
+
+        answer(userdata, &result);
+}
+
 static uint64_t fake_clock(void *impl) {
         struct fake *f = impl;
 
@@ -264,12 +284,13 @@ void fake_init(struct fake *f) {
         *f = (struct fake){ .cgroups = true, .now = 42 };
         f->ports = (struct ports){
                 .process = { f, fake_open, fake_close, fake_reopen, fake_is_alive, fake_belongs_to, fake_parent,
-                             fake_signal, fake_watch, fake_unwatch, fake_id_map },
+                             fake_signal, fake_watch, fake_unwatch, fake_id_map, fake_shares_users },
                 .supervisor = { f, fake_locate, fake_plan, fake_create, fake_kill_all, fake_stop, fake_release,
                                 fake_abandon, fake_adopt, fake_sweep },
                 .store = { f, fake_save, fake_drop, fake_load },
                 .auth = { f, fake_ask, fake_cancel },
                 .inspect = { f, fake_inspect, fake_inspect, fake_inspect_both, fake_inspect },
+                .enter = { f, fake_enter, fake_enter_open },
                 .images = { f, fake_image_exists },
                 .events = { f, fake_event_save, fake_event_load, .max_events = 64, .max_bytes = 1 << 20 },
                 .clock = { f, fake_clock, fake_clock },

@@ -16,6 +16,8 @@ struct fake {
         int save_error;              /* the next save() fails with it, once */
         const char *unit;            /* locate() finds processes in it */
         bool cgroups;                /* plan() finds a hierarchy */
+        bool shares_users;           /* every process is in our user namespace */
+        int enter_error;             /* enter() fails with it */
         int watch_error;             /* watch() fails with it */
         struct machine *records[4];  /* what load() finds; consumed */
         struct event *journal[8];    /* what the event port's load() finds; consumed */

@@ -527,6 +527,91 @@ static void test_user_numbers_of_many(void **state) {
         fake_done(&f);
 }
 
+static struct outcome do_enter(struct fake *f, enum verb verb, enum session_kind kind, const char *name, uid_t uid,
+                               const char *word) {
+        struct outcome o;
+        struct request *q = new_request(f, verb, name, uid, &o);
+
+        assert_int_equal(session_new(kind, &q->session), 0);
+        q->session->terminal = q->session->detach = verb != VERB_EXEC;
+        if (word)
+                assert_int_equal(strv_extend(&q->session->arguments, word), 0);
+        service_submit(q);
+        request_unref(q);
+        return o;
+}
+
+/* Names and arguments first, then whose machine it is, then permission; and nothing begins before all have been asked. */
+static void test_entering(void **state) {
+        struct outcome o;
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "a", 10, false, 0);
+        do_register(&f, "theirs", 1011, false, 1000);
+        f.auth_result = AUTH_DENIED;
+        assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, "none", 0, "ls").fault.kind, FAULT_NO_SUCH_MACHINE);
+        assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, ".host", 0, "ls").fault.kind, FAULT_NOT_SUPPORTED);
+        o = do_enter(&f, VERB_EXEC, SESSION_COMMAND, "a", 1000, NULL);
+        assert_int_equal(o.fault.kind, FAULT_INVALID_ARGUMENT);
+        assert_string_equal(o.fault.field, "arguments");
+        o = do_enter(&f, VERB_EXEC, SESSION_COMMAND, "a", 1000, "ls");
+        assert_int_equal(o.fault.kind, FAULT_ACCESS_DENIED);
+        assert_non_null(strstr(o.fault.text, "org.freedesktop.machine1.shell"));
+        assert_false(fake_happened(&f, "enter a ls"));
+        assert_int_equal(do_enter(&f, VERB_OPEN_PTY, SESSION_PTY, "a", 1000, NULL).fault.kind, FAULT_ACCESS_DENIED);
+        assert_true(fake_happened(&f, "ask org.freedesktop.machine1.open-pty"));
+        assert_int_equal(do_enter(&f, VERB_OPEN_LOGIN, SESSION_LOGIN, "a", 1000, NULL).fault.kind, FAULT_ACCESS_DENIED);
+        assert_true(fake_happened(&f, "ask org.freedesktop.machine1.login"));
+        assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, "a", 0, "ls").fault.kind, FAULT_NONE);
+        assert_true(fake_happened(&f, "enter a ls"));
+        /* An owner needs no permission; but nobody gets in where root would be the host's. */
+        assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, "theirs", 1000, "ls").fault.kind, FAULT_NONE);
+        f.shares_users = true;
+        fake_forget_log(&f);
+        for (uid_t uid = 0; uid <= 1000; uid += 1000)
+                assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, "theirs", uid, "ls").fault.kind,
+                                 FAULT_ACCESS_DENIED);
+        assert_false(fake_happened(&f, "enter theirs ls"));
+        assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, "a", 0, "ls").fault.kind, FAULT_NONE);
+        f.enter_error = -ENOBUFS;
+        assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, "a", 0, "ls").fault.kind, FAULT_LIMIT);
+        assert_int_equal(do_enter(&f, VERB_OPEN_SHELL, SESSION_SHELL, "a", 0, NULL).fault.kind, FAULT_LIMIT);
+        f.enter_error = -ENOENT;
+        o = do_enter(&f, VERB_OPEN_SHELL, SESSION_SHELL, "a", 0, NULL);
+        assert_int_equal(o.fault.kind, FAULT_ERRNO);
+        assert_string_equal(o.fault.text, "why");
+        fake_done(&f);
+}
+
+/* While a password is typed the machine ends, or becomes one that nobody may enter: nothing is begun. */
+static void test_entering_late(void **state) {
+        struct outcome o;
+        struct request *q;
+        struct fake f;
+
+        for (int i = 0; i < 2; i++) {
+                fake_init(&f);
+                do_register(&f, "a", 1010, false, 1000);
+                f.hold_auth = true;
+                q = new_request(&f, VERB_EXEC, "a", 1001, &o);
+                assert_int_equal(session_new(SESSION_COMMAND, &q->session), 0);
+                assert_int_equal(strv_extend(&q->session->arguments, "ls"), 0);
+                service_submit(q);
+                assert_false(o.finished);
+                if (i == 0)
+                        fake_kill(&f, 1010);
+                else
+                        f.shares_users = true;
+                fake_answer_auth(&f, AUTH_ALLOWED);
+                assert_true(o.finished);
+                assert_int_equal(o.fault.kind, i == 0 ? FAULT_NO_SUCH_MACHINE : FAULT_ACCESS_DENIED);
+                assert_false(fake_happened(&f, "enter a ls"));
+                request_unref(q);
+                fake_done(&f);
+        }
+}
+
 static void test_images(void **state) {
         struct fake f;
         struct fault fault = FAULT_OK;
@@ -562,6 +647,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_user_numbers),
         cmocka_unit_test(test_user_numbers_of_many),
         cmocka_unit_test(test_images),
+        cmocka_unit_test(test_entering),
+        cmocka_unit_test(test_entering_late),
 };
 
 RUN_TESTS(tests)
