@@ -112,9 +112,40 @@ static int write_all(const struct varlink_client *c, const char *data, size_t si
         return 0;
 }
 
-int varlink_client_send(struct varlink_client *c, const char *method, const char *parameters, bool more) {
+/* The kernel keeps descriptors beside the first byte that they were sent with. */
+static int write_first(const struct varlink_client *c, const char *data, size_t size, const int *fds, size_t n_fds,
+                       size_t *ret) {
+        union {
+                struct cmsghdr head;
+                char bytes[CMSG_SPACE(VARLINK_CLIENT_FDS * sizeof(int))];
+        } control = { .bytes = { 0 } };
+        struct iovec part = { .iov_base = (char *) data, .iov_len = size };
+        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+        ssize_t n;
+
+        if (n_fds > 0) {
+                control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
+                                                 .cmsg_level = SOL_SOCKET,
+                                                 .cmsg_type = SCM_RIGHTS };
+                memcpy(CMSG_DATA(&control.head), fds, n_fds * sizeof(int));
+                message.msg_control = control.bytes;
+                message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+        }
+        do
+                n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return errno == EAGAIN ? -ETIMEDOUT : errno == EPIPE ? -ECONNRESET : -errno;
+        *ret = (size_t) n;
+        return 0;
+}
+
+static int send_call(struct varlink_client *c, const char *method, const char *parameters, bool more, const int *fds,
+                     size_t n_fds) {
         AUTO_BUF struct buf out = BUF_EMPTY;
         struct json_text j = JSON_TEXT(&out);
+        size_t sent = 0;
+        int r;
 
         json_text_begin_object(&j, NULL);
         json_text_string(&j, "method", method);
@@ -126,7 +157,17 @@ int varlink_client_send(struct varlink_client *c, const char *method, const char
         buf_append_char(&out, '\0');
         if (buf_error(&out))
                 return buf_error(&out);
-        return write_all(c, out.data, out.size);
+        r = n_fds > 0 ? write_first(c, out.data, out.size, fds, n_fds, &sent) : 0;
+        return r < 0 ? r : write_all(c, out.data + sent, out.size - sent);
+}
+
+int varlink_client_send(struct varlink_client *c, const char *method, const char *parameters, bool more) {
+        return send_call(c, method, parameters, more, NULL, 0);
+}
+
+int varlink_client_send_fds(struct varlink_client *c, const char *method, const char *parameters, const int *fds,
+                            size_t n) {
+        return n > VARLINK_CLIENT_FDS ? -E2BIG : send_call(c, method, parameters, false, fds, n);
 }
 
 static int read_some(struct varlink_client *c) {

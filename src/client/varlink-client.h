@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "codec/varlink-answer.h"
 
+#define VARLINK_CLIENT_FDS 4
 #define VARLINK_CLIENT_TIMEOUT_MSEC 25000 /* what D-Bus clients grant a call, too */
 
 struct varlink_client; /* opaque */
@@ -24,6 +25,9 @@ DEFINE_AUTO(struct varlink_client *, varlink_client_free)
 
 /* Sends one call. method: the full name. parameters: JSON text of an object, NULL: {}. more: ask for a stream of replies. */
 int varlink_client_send(struct varlink_client *c, const char *method, const char *parameters, bool more);
+/* The same with descriptors (at most VARLINK_CLIENT_FDS), which go along with the message and stay the caller's. */
+int varlink_client_send_fds(struct varlink_client *c, const char *method, const char *parameters, const int *fds,
+                            size_t n);
 /* The next reply; replies to one call end with the first that has !continues. The caller frees it with
  * varlink_answer_done(). -ETIMEDOUT; -ECONNRESET: the daemon hung up; -EBADMSG, -EMSGSIZE: it talks nonsense. */
 int varlink_client_next(struct varlink_client *c, struct varlink_answer *ret);

@@ -6,7 +6,8 @@
 
 #include "codec/varlink-answer.h"
 
-#define EXIT_USAGE 2 /* wrong command line; machinectl has 1 for everything */
+#define EXIT_SESSION 125 /* of ours where a command's own status is expected: as env(1) has it */
+#define EXIT_USAGE 2     /* wrong command line; machinectl has 1 for everything */
 
 /* Prints "muster: ..." and a newline; always returns EXIT_FAILURE. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

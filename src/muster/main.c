@@ -4,6 +4,7 @@
  * Flow:  main.c        finds the verb in the table, checks how many names it gets
  *        options.c     the command line -> struct options, by a table
  *        verb-*.c      one verb, or a few that are alike
+ *        session-*.c   something that runs in a machine: started, and looked after until it ends
  *        fetch.c       machines from the daemon (client/varlink-client.c, codec/machine-view.c), or, when none runs, from
  *                      the state directory (client/state-dir.c)
  *        properties.c, process-tree.c, table-out.c   what was fetched -> text
@@ -39,6 +40,9 @@ static const struct verb {
         { "list", 0, 0, false, verb_list, "list", "List running containers and virtual machines" },
         { "status", 1, ANY, false, verb_status, "status NAME...", "Show a machine and its processes" },
         { "show", 0, ANY, false, verb_show, "show [NAME...]", "Show properties, for programs" },
+        { "exec", 1, ANY, true, verb_exec, "exec NAME [--] COMMAND...", "Run a command in a machine" },
+        { "shell", 1, ANY, false, verb_shell, "shell [USER@]NAME [COMMAND...]", "Open a shell in a machine" },
+        { "login", 1, 1, false, verb_login, "login NAME", "Log in to a machine" },
         { "poweroff", 1, ANY, false, verb_poweroff, "poweroff NAME...", "Ask machines to shut down (also: stop)" },
         { "stop", 1, ANY, false, verb_poweroff, NULL, NULL },
         { "reboot", 1, ANY, false, verb_reboot, "reboot NAME...", "Ask machines to restart" },
@@ -57,10 +61,10 @@ static const struct verb {
 
 /* machinectl's verbs that need what Muster does not have yet: a true sentence instead of "unknown". */
 static const char *const not_yet[] = {
-        "start",     "login",       "shell",        "enable",         "disable",         "copy-to",    "copy-from",
-        "bind",      "list-images", "image-status", "show-image",     "clone",           "rename",     "read-only",
-        "remove",    "set-limit",   "clean",        "pull-tar",       "pull-raw",        "import-tar", "import-raw",
-        "import-fs", "export-tar",  "export-raw",   "list-transfers", "cancel-transfer", "edit",       "cat",
+        "start",        "enable",         "disable",         "copy-to",    "copy-from",  "bind",      "list-images",
+        "image-status", "show-image",     "clone",           "rename",     "read-only",  "remove",    "set-limit",
+        "clean",        "pull-tar",       "pull-raw",        "import-tar", "import-raw", "import-fs", "export-tar",
+        "export-raw",   "list-transfers", "cancel-transfer", "edit",       "cat",
 };
 
 static int verb_help(const struct options *o, char **args) {
@@ -88,17 +92,21 @@ static int unknown_verb(const char *name) {
 
         for (size_t i = 0; i < ELEMENTS(not_yet); i++)
                 if (streq(not_yet[i], name))
-                        return fail(
-                                "\"%s\" is not possible yet: images, shells and files of machines are still to come.",
-                                name);
+                        return fail("\"%s\" is not possible yet: images and files of machines are still to come.",
+                                    name);
         return fail("There is no verb \"%s\"; see --help.", shown);
+}
+
+/* Of a verb that runs a command every status below 125 is the command's. */
+static int usage_status(const struct options *o) {
+        return o->runs_a_command ? EXIT_SESSION : o->machinectl ? EXIT_FAILURE : EXIT_USAGE;
 }
 
 static int run(const struct options *o, char **args) {
         const char *name = *args ? *args : "list";
         const struct verb *verb = find_verb(name, o->machinectl);
         int n = *args ? (int) strv_length(args + 1) : 0;
-        int usage = o->machinectl ? EXIT_FAILURE : EXIT_USAGE, r;
+        int usage = usage_status(o), r;
 
         if (!verb) {
                 unknown_verb(name);
@@ -113,7 +121,7 @@ static int run(const struct options *o, char **args) {
                 return usage;
         }
         r = verb->run(o, *args ? args + 1 : args);
-        return r == EXIT_USAGE ? usage : r;
+        return r == EXIT_USAGE && !o->runs_a_command ? usage : r;
 }
 
 int main(int argc, char **argv) {
@@ -131,7 +139,7 @@ int main(int argc, char **argv) {
                 status = EXIT_SUCCESS;
                 break;
         case OPTIONS_WRONG:
-                status = o.machinectl ? EXIT_FAILURE : EXIT_USAGE;
+                status = usage_status(&o);
                 break;
         default:
                 status = run(&o, args);

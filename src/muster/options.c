@@ -13,6 +13,7 @@
 
 #include "base/parse.h"
 #include "base/signame.h"
+#include "core/session.h"
 #include "muster/failure.h"
 
 enum where { BOTH, OURS, THEIRS /* machinectl only */, REFUSED };
@@ -280,8 +281,50 @@ static int set_create(struct options *o, const char *value) {
         return 0;
 }
 
+static int set_user(struct options *o, const char *value) {
+        o->session.user = value;
+        return *value ? 0 : wrong("user", value, "the name or number of a user");
+}
+
+static int set_directory(struct options *o, const char *value) {
+        o->session.directory = value;
+        return value[0] == '/' ? 0 : wrong("chdir", value, "an absolute path");
+}
+
+/* NAME=VALUE, or NAME for what it is with us. */
+static int set_environment(struct options *o, const char *value) {
+        AUTO_BUF struct buf assignment = BUF_EMPTY;
+        const char *own = strchr(value, '=') ? NULL : getenv(value);
+
+        if (own)
+                buf_printf(&assignment, "%s=%s", value, own);
+        else if (!strchr(value, '=')) /* nothing is passed on where there is nothing */
+                return 0;
+        else
+                buf_append_str(&assignment, value);
+        if (buf_error(&assignment))
+                return -ENOMEM;
+        if (!session_assignment_is_valid(assignment.data))
+                return wrong("setenv", value, "NAME=VALUE or NAME, the name of letters, digits and '_'");
+        return strv_extend(&o->session.environment, assignment.data);
+}
+
+static int set_detach(struct options *o, const char *value) {
+        o->session.detach = true;
+        return 0;
+}
+
+static int set_terminal(struct options *o, const char *value) {
+        o->session.terminal = TERMINAL_YES;
+        return 0;
+}
+
+static int set_no_terminal(struct options *o, const char *value) {
+        o->session.terminal = TERMINAL_NO;
+        return 0;
+}
+
 #define IMAGES "images are not managed by Muster yet"
-#define SHELLS "shells in machines are not opened by Muster yet"
 #define FILES "bind mounts into machines are not made by Muster yet"
 
 static const struct row rows[] = {
@@ -314,7 +357,14 @@ static const struct row rows[] = {
         { "guest", 0, NULL, OURS, set_guest, "logs: the journal inside the machine" },
         { "raw", 0, NULL, OURS, set_raw, "logs: the bytes as they were, not for terminals" },
         { "remove", 0, NULL, OURS, set_remove, "logs: remove the log of a machine that is gone" },
-        { "timeout", 0, "TIME", OURS, set_timeout, "wait: give up after this time" },
+        { "timeout", 0, "TIME", OURS, set_timeout, "wait, exec, shell: give up after this time" },
+        { "user", 'u', "USER", OURS, set_user, "exec, shell: as this user of the machine, name or number" },
+        { "uid", 0, "USER", BOTH, set_user, "the same" },
+        { "setenv", 'E', "NAME[=VALUE]", BOTH, set_environment, "exec, shell: an environment variable" },
+        { "chdir", 'C', "DIR", OURS, set_directory, "exec, shell: in this directory of the machine" },
+        { "terminal", 't', NULL, OURS, set_terminal, "exec, shell: on a terminal, whatever ours is" },
+        { "no-terminal", 'T', NULL, OURS, set_no_terminal, "exec, shell: never on a terminal" },
+        { "detach", 'd', NULL, OURS, set_detach, "exec, shell: do not wait for the end" },
         { "leader", 0, "PID", OURS, set_leader, "register: the machine's first process" },
         { "class", 0, "CLASS", OURS, set_class, "register: container (default) or vm" },
         { "service", 0, "NAME", OURS, set_service, "register: who runs it" },
@@ -327,8 +377,6 @@ static const struct row rows[] = {
         { "control-address", 0, "SOCKET", OURS, set_control_address, "register: its own Varlink control socket" },
         { "create", 0, NULL, OURS, set_create, "register: make a control group for it" },
         { "host", 'H', "HOST", REFUSED, NULL, "other hosts cannot be asked; use ssh HOST muster" },
-        { "uid", 0, "USER", REFUSED, NULL, SHELLS },
-        { "setenv", 'E', "VARIABLE", REFUSED, NULL, SHELLS },
         { "mkdir", 0, NULL, REFUSED, NULL, FILES },
         { "read-only", 0, NULL, REFUSED, NULL, FILES },
         { "verify", 0, "MODE", REFUSED, NULL, IMAGES },
@@ -346,6 +394,7 @@ static bool row_known(const struct row *row, bool machinectl) {
 static void build_tables(bool machinectl, struct option *longs, char *shorts) {
         size_t n = 0;
 
+        *shorts++ = '-'; /* in their order */
         *shorts++ = ':';
         for (size_t i = 0; i < N_ROWS; i++) {
                 if (!row_known(rows + i, machinectl))
@@ -403,28 +452,50 @@ static enum options_result complain(int c, int argc, char **argv) {
         return OPTIONS_WRONG;
 }
 
+#define IN_ORDER 1 /* what getopt_long(3) says of a word that is no option, when it is asked not to sort */
+
+static void take_word(struct options *o, size_t *n, char *word) {
+        o->words[(*n)++] = word;
+        if (*n == 1)
+                o->runs_a_command = (streq(word, "exec") && !o->machinectl) || streq(word, "shell");
+}
+
 enum options_result options_parse(int argc, char **argv, struct options *ret, char ***ret_args) {
         static char *help_words[] = { NULL, NULL };
         struct option longs[N_ROWS + 1];
-        char shorts[2 * N_ROWS + 2];
+        char shorts[2 * N_ROWS + 3];
         const char *instead = NULL;
         enum options_result r;
+        size_t n = 0;
         int c;
 
         ret->run = "/run";
         ret->legend = ret->pager = ret->ask_password = true;
         ret->max_addresses = 1;
         ret->timeout_usec = UINT64_MAX;
+        ret->words = calloc((size_t) argc + 2, sizeof(*ret->words));
+        if (!ret->words) {
+                fail("Out of memory.");
+                return OPTIONS_WRONG;
+        }
         build_tables(ret->machinectl, longs, shorts);
         opterr = 0;
         while ((c = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
                 if (c == '?' || c == ':')
                         return complain(c, argc, argv);
+                if (c == IN_ORDER) {
+                        take_word(ret, &n, optarg);
+                        if (ret->runs_a_command && n > 2)
+                                break;
+                        continue;
+                }
                 r = apply(row_of(c, ret->machinectl), ret, optarg, &instead);
                 if (r != OPTIONS_GO)
                         return r;
         }
-        *ret_args = argv + optind;
+        for (int i = optind; i < argc; i++)
+                take_word(ret, &n, argv[i]);
+        *ret_args = ret->words;
         if (instead) { /* --help and --version are the verbs of that name, whatever else was said */
                 help_words[0] = (char *) instead;
                 *ret_args = help_words;
@@ -435,6 +506,8 @@ enum options_result options_parse(int argc, char **argv, struct options *ret, ch
 void options_done(struct options *o) {
         strv_free(o->properties);
         strv_free(o->reg.interfaces);
+        strv_free(o->session.environment);
+        free(o->words);
 }
 
 void options_help(bool machinectl) {

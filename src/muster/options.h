@@ -26,6 +26,15 @@ struct register_options {
         char **interfaces;
 };
 
+/* How something runs in a machine; strings borrowed from argv. */
+struct session_options {
+        const char *user;      /* NULL: root of the machine */
+        const char *directory; /* NULL: not given */
+        char **environment;
+        bool detach;
+        enum { TERMINAL_AUTO, TERMINAL_YES, TERMINAL_NO } terminal;
+};
+
 struct options {
         bool machinectl; /* called by that name: nothing that it lacks */
         const char *run; /* run-time directory */
@@ -48,11 +57,15 @@ struct options {
         uint32_t lines;            /* --lines=, when has_lines; UINT32_MAX: all */
         const char *since, *until; /* as they were given; NULL: not given */
         struct register_options reg;
+        struct session_options session;
+        char **words;        /* those that are no options */
+        bool runs_a_command; /* a verb whose words, from the second on, are somebody else's options */
 };
 
 enum options_result { OPTIONS_GO, OPTIONS_DONE /* answered, exit 0 */, OPTIONS_WRONG /* said so, exit 1 or 2 */ };
 
-/* argv is sorted: *ret_args are the words that are no options, NULL-terminated, borrowed from argv. */
+/* *ret_args are the words that are no options, NULL-terminated, borrowed from ret. Behind verb and name of `exec` and `shell` no
+ * word is an option any more. */
 enum options_result options_parse(int argc, char **argv, struct options *ret, char ***ret_args);
 void options_done(struct options *o);
 

@@ -17,4 +17,7 @@ int verb_register(const struct options *o, char **args);
 int verb_wait(const struct options *o, char **args);
 int verb_events(const struct options *o, char **args);
 int verb_logs(const struct options *o, char **args);
+int verb_exec(const struct options *o, char **args);
+int verb_shell(const struct options *o, char **args);
+int verb_login(const struct options *o, char **args);
 int verb_doctor(const struct options *o, char **args);

@@ -26,6 +26,10 @@ polkit.addRule(function(action, subject) {
                 if (action.id == "org.freedesktop.machine1.manage-machines" && action.lookup("verb") == "kill" &&
                     (action.lookup("machine") || action.lookup("name")) == "public")
                         return polkit.Result.YES;
+                if (action.id == "org.freedesktop.machine1.shell" && action.lookup("machine") == "public" &&
+                    action.lookup("user") == "root" && action.lookup("program") == "/bin/echo" &&
+                    action.lookup("command_line") == "/bin/echo a b")
+                        return polkit.Result.YES;
                 return polkit.Result.NO;
         }
         if (subject.user == "%(foe)s")
@@ -271,3 +275,22 @@ def test_activation(system_bus, build, tmp_path):
     assert world.run_client([build / "muster"], "list").stdout == "No machines.\n"  # the other door is open as well
     os.kill(pid, signal.SIGTERM)
     world.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "it to end")
+
+
+def test_commands(polkit, processes):
+    """A rule sees machine, user, program and command line; who is denied is told the action."""
+    with world.Varlink() as v:
+        for name in ("public", "private"):
+            v.register(name, processes.sleeper())
+
+    def execute(user, *arguments):
+        return world.muster("exec", *arguments, check=False, preexec_fn=world.drop_privileges(uid_of(user)))
+    out = execute(FRIEND, "public", "--", "/bin/echo", "a", "b")
+    assert (out.returncode, out.stdout) == (0, "a b\n"), out.stderr
+    for user, *arguments in ((FRIEND, "private", "/bin/echo", "a", "b"), (FRIEND, "public", "/bin/echo", "a b", "c"),
+                             (FRIEND, "--user=games", "public", "/bin/echo", "a", "b"), (FOE, "public", "/bin/echo", "a", "b"),
+                             (STRANGER, "public", "/bin/echo", "a", "b")):
+        out = execute(user, *arguments)
+        assert out.returncode == 125 and out.stdout == "" and "org.freedesktop.machine1.shell" in out.stderr, out
+    out = execute(FRIEND, "private", "true")
+    assert "only root, or who is granted the polkit action" in out.stderr
