@@ -19,6 +19,7 @@ import time
 import pytest
 import world
 from nspawn import Tree
+from test_machinectl import Suite
 
 BUILD = pathlib.Path(os.environ["MUSTER_BUILD"])
 MUSTER = str(BUILD / "muster")
@@ -763,14 +764,15 @@ def test_login(machines, kind):
 # ---- for clients of the original ----
 
 class Stock(Terminal):
-    """The host's machinectl on a terminal of ours."""
+    """A machinectl of the original on a terminal of ours: the host's, or another command."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, command=("machinectl",)):
+        command = [*map(str, command), "-M", ".host", *arguments]
         self.text = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             termios.tcsetwinsize(0, (24, 80))
-            os.execvpe("machinectl", ["machinectl", "-M", ".host", *arguments], dict(ENVIRONMENT, TERM="vt220"))
+            os.execvpe(command[0], command, dict(ENVIRONMENT, TERM="vt220"))
 
 
 def needs_machinectl():
@@ -799,6 +801,29 @@ def test_stock_machinectl(machines, kind):
     login.send(b"\x1d\x1d\x1d")
     assert login.end() == 0
     world.wait_until(lambda: not entering(), "the helpers to go")
+
+
+@pytest.mark.parametrize("suite", ("trixie", "forky"))
+def test_newer_machinectl(machines, suite):
+    tree = pathlib.Path(os.environ.get("MUSTER_TREES", "/nonexistent")) / suite
+    if not tree.is_dir():
+        pytest.skip(f"there is no tree of {suite}: run-checks.py has said why")
+    command = Suite(tree).command("machinectl")
+    machine = machines("bookworm")
+    shell = Stock("shell", machine.name, command=command)
+    shell.expect(b"# ")
+    shell.send(b"stty size; id -u; exit\r")
+    shell.expect(b"24 80\r\n")
+    shell.expect(b"0\r\n")
+    assert shell.end() == 0, shell.text
+    login = Stock("login", machine.name, command=command)
+    login.expect(b"login: ")
+    login.send(b"\x1d\x1d\x1d")
+    assert login.end() == 0
+    out = subprocess.run([*map(str, command), "-M", ".host", "--quiet", "shell", f"root@{machine.name}", "/bin/sh", "-c",
+                          "echo clean; exit 0"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+                         env=dict(ENVIRONMENT, TERM="dumb"))
+    assert out.stdout.replace(b"\r\n", b"\n") == b"clean\n", out
 
 
 def test_stock_shell_in_a_script(plain):
