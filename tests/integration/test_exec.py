@@ -508,6 +508,21 @@ def test_client_killed(plain, sig):
     process.stdout.close()
 
 
+def test_helper_killed(plain):
+    """What waits outside takes the command with it."""
+    process = subprocess.Popen([MUSTER, "exec", plain.name, "sh", "-c", "trap '' HUP TERM; echo up; while :; do sleep 1; done"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
+    assert process.stdout.readline() == b"up\n"
+    [helper] = [p for p in entering() if world.comm(p) == "muster-enter"]
+    os.kill(helper, signal.SIGTERM)  # a service manager that means musterd
+    time.sleep(0.2)
+    assert process.poll() is None and world.comm(helper) == "muster-enter"
+    os.kill(helper, signal.SIGKILL)
+    assert b"muster-enter has ended" in process.communicate(timeout=20)[1]
+    assert process.returncode == FAILURE
+    world.wait_until(lambda: command_in(plain, "sh") is None, "the command to be gone")
+
+
 def test_signals_are_passed_on(plain):
     process = subprocess.Popen([MUSTER, "exec", plain.name, "sh", "-c",
                                 "trap 'echo usr1' USR1; trap 'echo term; exit 9' TERM; echo up; while :; do sleep 0.1; done"],
