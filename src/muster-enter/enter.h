@@ -22,6 +22,8 @@ struct enter {
         struct account account;
         char **environment;
         const char *directory;
+        bool by_unit; /* the machine's service manager is asked for a login on the terminal, which is not the program's own */
+        char unit[64];                                   /* word of the program then: known when the terminal is */
         struct program programs[ENTER_PROGRAMS_MAX + 1]; /* tried in their order; path NULL at the end */
         struct filter filter;                            /* empty: none */
         int status;                                      /* the client's ear */

@@ -154,7 +154,7 @@ static int attach(int terminal) {
         return 0;
 }
 
-static int make_terminal(const struct enter *e, int channel) {
+static int make_terminal(struct enter *e, int channel) {
         int number = 0, terminal, r, master = open_terminal(e->session, &number);
         char path[32];
 
@@ -164,6 +164,12 @@ static int make_terminal(const struct enter *e, int channel) {
         if (e->session->kind == SESSION_PTY) {
                 r = report_send(channel, ENTER_REPORT_TERMINAL, 0, path, master);
                 _exit(r < 0);
+        }
+        if (e->by_unit) { /* only whoever the service manager starts there opens the other end */
+                snprintf(e->unit, sizeof(e->unit), "container-getty@%d.service", number);
+                r = report_send(channel, ENTER_REPORT_TERMINAL, 0, path, master);
+                close(master);
+                return r;
         }
         terminal = terminal_open_peer(master, O_RDWR);
         if (terminal < 0)

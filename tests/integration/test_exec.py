@@ -778,6 +778,12 @@ def test_login(machines, kind):
 
 # ---- for clients of the original ----
 
+def unit_of_login(machine):
+    """The machine's systemd has started the login."""
+    out = enter(machine, "systemctl", "list-units", "--no-legend", "--plain", "container-getty@*", options=["-T"])
+    return b"container-getty@" in out.stdout
+
+
 class Stock(Terminal):
     """A machinectl of the original on a terminal of ours: the host's, or another command."""
 
@@ -813,6 +819,9 @@ def test_stock_machinectl(machines, kind):
     login.expect(b"login: ")
     login.send(b"root\r")
     login.expect(b"# ")
+    login.send(b"tty\r")
+    login.expect(b"/dev/pts/")
+    assert unit_of_login(machine) == (kind == "bookworm")
     login.send(b"\x1d\x1d\x1d")
     assert login.end() == 0
     world.wait_until(lambda: not entering(), "the helpers to go")
