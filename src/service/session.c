@@ -70,16 +70,30 @@ static void on_opened(void *userdata, const struct opened *result) {
         q->opened = NULL;
 }
 
-/* The one place where a session begins. False: the request is finished later. */
+static void note(const struct request *q, const struct machine *m) {
+        static const enum event_kind kinds[] = { [SESSION_COMMAND] = EVENT_KIND_EXEC,
+                                                 [SESSION_SHELL] = EVENT_KIND_SHELL,
+                                                 [SESSION_LOGIN] = EVENT_KIND_LOGIN,
+                                                 [SESSION_PTY] = EVENT_KIND_OPEN_PTY };
+        const char *user = q->session->user;
+        const struct event_detail details[] = { { user ? "user" : NULL, user }, { NULL, NULL } };
+
+        service_event(q->service, kinds[q->session->kind], m, &q->caller, details);
+}
+
+/* The one place where a session begins. False: the request is finished later, and the machine may be gone by then. */
 static bool begin(struct request *q, const struct machine *m) {
         const struct enter_port *enter = &q->service->ports.enter;
         int r;
 
         if (q->verb != VERB_EXEC) {
+                note(q, m);
                 enter->open(enter->impl, m, q->session, on_opened, request_ref(q));
                 return false;
         }
         r = enter->start(enter->impl, m, q->session);
+        if (r >= 0)
+                note(q, m);
         if (r == -ENOBUFS)
                 fault_set(&q->fault, FAULT_LIMIT, TOO_MANY);
         else if (r < 0)

@@ -496,6 +496,19 @@ def test_detach(plain):
     assert enter(plain, "no-such-command", options=["--detach"]).returncode == 127
 
 
+def test_events(plain):
+    """Who went in, and how; nothing of what was run."""
+    enter(plain, "true", options=["--user=0"], check=0)
+    enter(plain, "no-such-command", check=127)
+    muster("shell", plain.name, "/bin/true", check=0)
+    told = [json.loads(line) for line in world.muster("events", "--json=short", plain.name).stdout.splitlines()]
+    sessions = [event for event in told if event["kind"] in ("exec", "shell", "login", "open-pty")][-3:]
+    assert [event["kind"] for event in sessions] == ["exec", "exec", "shell"], told
+    assert [event.get("details") for event in sessions] == [{"user": "0"}, None, None]
+    assert all(event["actor"]["uid"] == 0 and event["actor"]["pid"] > 1 for event in sessions)
+    assert "no-such-command" not in json.dumps(sessions)
+
+
 @pytest.mark.parametrize("sig", (signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
 def test_client_killed(plain, sig):
     """Also what ignores SIGHUP."""
