@@ -376,7 +376,9 @@ def test_real_machine(box, build):
                "--console=read-only", "sh", "-c", "echo hello; echo there; sleep 0.3; echo bye"]
     subprocess.run(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True)
     assert shown("real")[1:] == ["hello", "there", "bye", "-- the machine has ended: exited status=0"]
-    follower = Follower("real", "-n0")
+    follower = Follower("real", "-n1")
+    follower.until("-- the machine has ended: exited status=0")  # it has come so far
+    follower.seen = ""
     subprocess.run(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True)
     texts = follower.until("-- the machine has ended: exited status=0")
     follower.end()
