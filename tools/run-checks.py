@@ -19,7 +19,7 @@ SUITES = ["lint", "unit", "fuzz"]
 MODES = ["v2", "hybrid", "v1", "none"]  # see tests/integration/sandbox.py
 TREES = ["bookworm", "busybox", "trixie", "forky", "bookworm-sysvinit", "bookworm-openrc", "bookworm-runit", "trixie-boot",
          "forky-boot"]  # see tools/os-tree
-SPAWN_FILES = ["test_options.py", "test_drills.py", "test_kill.py", "test_places.py"]  # test_boot.py wants all trees
+SPAWN_FILES = ["test_options.py", "test_console_log.py", "test_drills.py", "test_kill.py", "test_places.py"]  # test_boot.py wants all trees
 SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
 VM_RUN = TOP / "tests" / "vm" / "run"
 RELEASE = TOP / "build" / "vm" / "release"  # what VM_RUN installs

@@ -231,11 +231,13 @@ def test_output_is_full(box):
 
 
 def test_nobody():
-    """Without privileges: one sentence about it."""
-
+    """Without privileges: one sentence about what that costs, and one about what is wrong."""
     libc = ctypes.CDLL(None)
     result = subprocess.run([spawn.program(spawn.OURS), "--register=no", "--keep-unit", "--directory=/var/tmp", "-M", "box",
                              "true"], capture_output=True, text=True, cwd="/",
                             preexec_fn=lambda: (libc.setgroups(0, None), os.setgid(65534), os.setuid(65534)))
-    assert result.returncode == 1 and len(result.stderr.splitlines()) == 1, result.stderr
-    assert pathlib.Path("/var/tmp").is_dir()
+    notice, *error = result.stderr.splitlines()
+    assert result.returncode == 1, result.stderr
+    if not notice.startswith("only root can start containers here"):  # a host where users may make no user namespaces
+        assert notice.startswith("Running without privileges")
+        assert error == ["/var/tmp does not look like an OS tree: it has no /usr"]
