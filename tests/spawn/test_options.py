@@ -158,7 +158,7 @@ def test_dry_run(box, mode):
         return {str(p): p.lstat().st_mtime_ns for p in box.root.rglob("*")}
     before, tree_before = spawn.Leftovers(), everything()
     result = spawn.run(spawn.OURS, box, f"--dry-run{mode}", "--private-network", "--bind=:/new/place", "--tmpfs=/t",
-                       "--set-credential=a:b", "--private-users=pick", "--timezone=copy", "--link-journal=guest",
+                       "--set-credential=a:b", "--private-users=pick", "--timezone=copy", "--link-journal=try-guest",
                        command=["touch", "/touched"])
     assert result.code == 0 and "touch" in result.output, result
     assert before.found(timeout=0) == [] and everything() == tree_before
