@@ -6,17 +6,19 @@ Makes the sanitizer build in BUILDDIR first. The meson suites (unit, fuzz, lint)
 line, the integration tests. OS trees wait for a mirror most of their time, and what wants systemd as PID 1 for an emulated
 processor, so both go on beside all that, with less right to the processors; what they say is shown at the end.
 """
+import functools
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ET
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ["lint", "unit", "fuzz"]
-MODES = ["v2", "hybrid", "v1", "none"]  # see tests/integration/sandbox.py
+OTHER_HALF = ["test_exec.py", "test_events.py", "test_logs.py", "test_cli.py"]  # of tests/integration
 TREES = ["bookworm", "busybox", "trixie", "forky", "bookworm-sysvinit", "bookworm-openrc", "bookworm-runit", "trixie-boot",
          "forky-boot"]  # see tools/os-tree
 SPAWN_FILES = ["test_options.py", "test_console_log.py", "test_drills.py", "test_kill.py", "test_places.py"]  # test_boot.py wants all trees
@@ -31,8 +33,8 @@ IN_VM = ["test_compat.py", "test_container.py", "test_host.py", "test_libvirt.py
 CASES_OF_NEWER = ["plain", "small", "as-pid2", "terminal", "users-U-network", "users-identity", "volatile-overlay", "mounts-U",
                   "overlay", "environment", "credentials"]
 IN_CONTAINER = ["test_compat.py", "test_restart.py", "test_spawn.py"]
-# -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long.
-BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
+# -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long. -g1: lines for their reports.
+BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Ddebug=false", "-Dc_args=-g1", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
 BEGUN = time.monotonic()
 SKIP = 77
 NOTHING_CHOSEN = 5  # pytest: no test has something to say in this mode
@@ -68,39 +70,46 @@ def run_meson(build, suites):
     return passed, failed, skipped
 
 
-def run_integration(build, mode, directory="integration", file=None):
-    """The tests of a directory, or of one file in it, in one sandbox; mode: how control groups look there."""
-    tests = TOP / "tests" / directory / (file or "")
-    junit = build / "meson-logs" / f"{directory}-{mode}{file or ''}.junit.xml"
-    junit.unlink(missing_ok=True)
-    environment = dict(os.environ, MUSTER_BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
-    heading(f"{directory.capitalize()} tests, control groups: {mode}{', ' + file if file else ''}")
-    code = subprocess.run(
-        [sys.executable, str(SANDBOX), mode, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-         "-ra", "--durations=3", f"--junitxml={junit}", str(tests)],
-        cwd=TOP, env=environment).returncode
-    if code == SKIP and not junit.exists():
-        return 0, 0, 1  # the sandbox has said why
-    if code == NOTHING_CHOSEN:
-        return 0, 0, 0
-    passed, failed, skipped = count(junit)
-    if code and not failed:
-        failed = 1
-    return passed, failed, skipped
+class Integration:
+    """Jobs that run tests in the sandbox: each is called with a file for what it says (None: to our own standard output), and
+    returns (passed, failed, skipped)."""
 
+    def __init__(self, build, lane):
+        self.build = build
+        self.lane = lane
 
-def run_comparison(build, suite=None, cases=()):
-    """What a payload sees under muster-spawn and under the original, and docs/compatibility.md. suite: that Debian's original."""
-    heading("Comparison of what a payload sees, with systemd-nspawn" + (f" of {suite}" if suite else ""))
-    environment = dict(os.environ, MUSTER_BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
-    if suite:
-        environment["MUSTER_ORIGINAL_TREE"] = str(trees_of_tests() / suite)
-        if not (trees_of_tests() / suite).is_dir():
-            print(f"skipped: there is no tree of {suite}")
+    def call(self, mode, *command, out=None, **environment):
+        return self.lane.call(sys.executable, str(SANDBOX), mode, sys.executable, *map(str, command), out=out,
+                              env=dict(os.environ, MUSTER_BUILD=str(self.build), PYTHONDONTWRITEBYTECODE="1", **environment))
+
+    def tests(self, mode, directory="integration", files=(), without=(), out=None):
+        """The tests of a directory, or of some files in it; mode: how control groups look there."""
+        top = TOP / "tests" / directory
+        what = ", ".join([*files, *(f"without {name}" for name in without)])
+        junit = self.build / "meson-logs" / f"{directory}-{mode}-{what.replace(' ', '-') or 'all'}.junit.xml"
+        junit.unlink(missing_ok=True)
+        heading(f"{directory.capitalize()} tests, control groups: {mode}{', ' + what if what else ''}", out)
+        code = self.call(mode, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-ra", "--durations=3", f"--junitxml={junit}",
+                         *(f"--ignore={top / name}" for name in without), *([top / name for name in files] or [top]), out=out)
+        if code == SKIP and not junit.exists():
+            return 0, 0, 1  # the sandbox has said why
+        if code == NOTHING_CHOSEN:
+            return 0, 0, 0
+        passed, failed, skipped = count(junit)
+        if code and not failed:
+            failed = 1
+        return passed, failed, skipped
+
+    def comparison(self, suite=None, cases=(), out=None):
+        """What a payload sees under muster-spawn and under the original, and docs/compatibility.md. suite: that Debian's original."""
+        heading("Comparison of what a payload sees, with systemd-nspawn" + (f" of {suite}" if suite else ""), out)
+        environment = {"MUSTER_ORIGINAL_TREE": str(trees_of_tests() / suite)} if suite else {}
+        if suite and not (trees_of_tests() / suite).is_dir():
+            print(f"skipped: there is no tree of {suite}", file=out or sys.stdout, flush=True)
             return 0, 0, 1
-    code = subprocess.run([sys.executable, str(SANDBOX), "v2", sys.executable, str(TOP / "tests" / "spawn" / "compare_world.py"),
-                           "systemd-nspawn", "muster-spawn", *cases], cwd=TOP, env=environment).returncode
-    return (0, 0, 1) if code == SKIP else (1, 0, 0) if code == 0 else (0, 1, 0)
+        code = self.call("v2", TOP / "tests" / "spawn" / "compare_world.py", "systemd-nspawn", "muster-spawn", *cases, out=out,
+                         **environment)
+        return (0, 0, 1) if code == SKIP else (1, 0, 0) if code == 0 else (0, 1, 0)
 
 
 class SystemdLane:
@@ -115,6 +124,9 @@ class SystemdLane:
         self.have_trees = threading.Event()
         self.have_release = threading.Event()
         self.results = []
+        self.jobs = []  # what is left for whoever has time; while have_jobs is not set there may be more
+        self.have_jobs = threading.Event()
+        self.printing = threading.Lock()
         self.children = set()
         self.cancelled = False
         self.threads = [threading.Thread(target=self.make_trees), threading.Thread(target=self.run_tests)]
@@ -123,11 +135,11 @@ class SystemdLane:
         for thread in self.threads:
             thread.start()
 
-    def call(self, *command):
+    def call(self, *command, out=None, env=None):
         """In a session of its own: cancel() reaches all that it starts."""
         if self.cancelled:
             return 1
-        child = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out,
+        child = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env,
                                  start_new_session=True)
         self.children.add(child)
         try:
@@ -156,11 +168,11 @@ class SystemdLane:
             for kind in TREES:
                 if not (directory / kind).is_dir():
                     heading(f"Making the OS tree {kind} in {directory} (kept for the next time).", self.out)
-                    self.call(str(TOP / "tools" / "os-tree"), kind, str(directory / kind))
+                    self.call(str(TOP / "tools" / "os-tree"), kind, str(directory / kind), out=self.out)
                 if kind == FIRST_TREES[-1]:
                     self.have_first_trees.set()
             # Here, because the sandbox of the integration tests has no network.
-            self.call(str(TOP / "tests" / "integration" / "fetch-inits"), str(self.build / "inits"))
+            self.call(str(TOP / "tests" / "integration" / "fetch-inits"), str(self.build / "inits"), out=self.out)
         finally:
             self.have_first_trees.set()
             self.have_trees.set()
@@ -169,7 +181,7 @@ class SystemdLane:
         step_back()
         try:
             heading("Building what is installed", self.out)
-            self.call(sys.executable, str(VM_RUN), "--install-only")
+            self.call(sys.executable, str(VM_RUN), "--install-only", out=self.out)
         finally:
             self.have_release.set()
         self.have_first_trees.wait()  # the image grows out of one
@@ -179,15 +191,33 @@ class SystemdLane:
         self.test("bookworm", "--container", *IN_CONTAINER)
         self.test_labels()
         heading("Tests with systemd: done", self.out)
+        self.have_jobs.wait()
+        self.take_jobs()
 
-    def test(self, suite, *arguments):
+    def take_jobs(self):
+        """One after the other; what each says is shown when it has ended."""
+        while not self.cancelled:
+            try:
+                job = self.jobs.pop(0)
+            except IndexError:
+                return
+            with tempfile.TemporaryFile("w+", errors="replace") as out:
+                result = job(out=out)
+                out.seek(0)
+                with self.printing:
+                    sys.stdout.write(out.read())
+                    sys.stdout.flush()
+            if result:
+                self.results.append(result)
+
+    def test(self, suite, *arguments, out=None):
         """Tests that want systemd as PID 1, from that Debian suite: in a VM, or with --container in a container. From several
-        threads: each suite has files of its own."""
+        threads: each suite has files of its own. They speak to the log, and what they have done is in our results."""
         kind = "container" if "--container" in arguments else "VM"
         junit = self.build / "meson-logs" / f"systemd-{kind}-{suite}.junit.xml"
         junit.unlink(missing_ok=True)
         heading(f"Tests with systemd in a {kind}, {suite}", self.out)
-        code = self.call(sys.executable, str(VM_RUN), "--suite", suite, f"--junit={junit}", *arguments)
+        code = self.call(sys.executable, str(VM_RUN), "--suite", suite, f"--junit={junit}", *arguments, out=self.out)
         if code == SKIP and not junit.exists():
             self.results.append((0, 0, 1))  # it has said why
             return
@@ -197,7 +227,7 @@ class SystemdLane:
     def test_labels(self):
         """muster-spawn on a kernel with SELinux, half a minute."""
         heading("Tests with SELinux in a VM", self.out)
-        code = self.call(str(TOP / "tests" / "vm" / "selinux"))
+        code = self.call(str(TOP / "tests" / "vm" / "selinux"), out=self.out)
         self.results.append((int(code == 0), int(code not in (0, SKIP)), int(code == SKIP)))
 
     def end(self):
@@ -227,18 +257,23 @@ def run_all_integration(build, lane):
     os.environ["MUSTER_INITS"] = str(build / "inits")
     os.environ["MUSTER_TREES"] = str(trees_of_tests())
     os.environ["MUSTER_SPAWN_TARGETS"] = "muster-spawn"  # by hand they also run with the original
+    run = Integration(build, lane)
     wait_for(lane.have_first_trees, "the first OS trees")
     # Containers are started a thousand times, and sanitizers take ten times as long as a start: they have these tests.
-    results = [run_integration(build, "v2", "spawn", "test_failures.py")]
+    results = [run.tests("v2", "spawn", ["test_failures.py"])]
     wait_for(lane.have_release, "the build without sanitizers")
     os.environ["MUSTER_SPAWN"] = str(RELEASE / "src" / "muster-spawn" / "muster-spawn")
-    results += [run_integration(build, "v2", "spawn", file) for file in SPAWN_FILES]
-    results += [run_integration(build, "hybrid", "spawn", "test_places.py"), run_comparison(build)]
+    results += [run.tests("v2", "spawn", [file]) for file in SPAWN_FILES]
+    results += [run.tests("hybrid", "spawn", ["test_places.py"]), run.comparison()]
     wait_for(lane.have_trees, "all OS trees")
-    results += [run_comparison(build, "forky", CASES_OF_NEWER)]
-    results += [run_integration(build, mode) for mode in MODES]
-    results += [run_integration(build, "v2", "spawn", "test_boot.py")]
-    lane.test("forky", "--container", "test_compat.py")
+    # The longest first, and each for who is free: us, or the lane when it is done.
+    later = functools.partial
+    lane.jobs += [later(run.tests, "v2", without=OTHER_HALF), later(run.tests, "v2", "spawn", ["test_boot.py"]),
+                  later(run.tests, "v2", files=OTHER_HALF), later(lane.test, "forky", "--container", "test_compat.py"),
+                  later(run.tests, "v1"), later(run.tests, "hybrid"), later(run.comparison, "forky", CASES_OF_NEWER),
+                  later(run.tests, "none")]
+    lane.have_jobs.set()
+    lane.take_jobs()
     return results
 
 
@@ -271,6 +306,7 @@ def main(arguments):
         results = run_everything(build, suites, lane)
     finally:
         if lane:
+            lane.have_jobs.set()
             lane.cancel()
     if results is None:
         return 1
