@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A booted container of stock systemd-nspawn, and the host's own tools on it (clients.md)."""
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -152,9 +153,18 @@ def test_journalctl_merge(guest):
     assert run("journalctl", "-m", "--no-pager", "-n", "1").stdout
 
 
-@pytest.mark.xfail(strict=True, reason="machinectl shell asks for OpenMachineShell, which is not built yet")
 def test_machinectl_shell(guest):
     run("machinectl", "shell", "guest", "/bin/true")
+
+
+def test_muster_exec(guest):
+    """By the service as it is installed: what the unit takes from musterd, commands would lack."""
+    assert run("muster", "exec", "guest", "--", "sh", "-c", "exit 42", check=False).returncode == 42
+    status = run("muster", "exec", "guest", "--", "cat", "/proc/self/status", "/proc/1/status").stdout
+    for field in ("CapBnd", "CapPrm", "NoNewPrivs"):
+        own, leaders = re.findall(rf"^{field}:\s*(\w+)$", status, re.M)
+        assert own == leaders, (field, own, leaders)
+    assert "musterd.service" not in run("muster", "exec", "guest", "--", "cat", "/proc/self/cgroup").stdout
 
 
 def test_reexec_and_reboot(guest, leader):
