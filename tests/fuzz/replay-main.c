@@ -2,6 +2,7 @@
 /* Runs a fuzz target over every file of a corpus directory, or (with NAME) the file of that name in each of its directories, then
  * over mutations of them: a fixed, repeatable amount of what a fuzzer does, so that `make check` needs no fuzzer. */
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define INPUT_MAX (1 << 16)
-#define MUTATIONS 400 /* for each seed */
+#define MUTATIONS 400 /* for each seed, */
+#define RUNS 8000     /* but no more than this in all */
 
 static uint64_t state = 88172645463325252ULL;
 
@@ -60,7 +62,7 @@ static size_t mutate(uint8_t *data, size_t size) {
         return size;
 }
 
-static int replay(const char *path) {
+static int replay(const char *path, int mutations) {
         static uint8_t seed[INPUT_MAX], input[INPUT_MAX];
         FILE *f = fopen(path, "rbe");
         size_t size;
@@ -72,18 +74,32 @@ static int replay(const char *path) {
         size = fread(seed, 1, sizeof(seed), f);
         fclose(f);
         run(seed, size);
-        for (int i = 0; i < MUTATIONS; i++) {
+        for (int i = 0; i < mutations; i++) {
                 memcpy(input, seed, size);
                 run(input, mutate(input, size));
         }
         return 0;
 }
 
+static bool is_seed(const struct dirent *entry, const char *name) {
+        return entry->d_name[0] != '.' && (!name || entry->d_type == DT_DIR);
+}
+
+static int count(DIR *dir, const char *name) {
+        struct dirent *entry;
+        int n = 0;
+
+        while ((entry = readdir(dir)))
+                n += is_seed(entry, name);
+        rewinddir(dir);
+        return n;
+}
+
 int main(int argc, char **argv) {
         struct dirent *entry;
         const char *name = argc == 3 ? argv[2] : NULL;
+        int n, mutations;
         char path[4096];
-        int n = 0;
         DIR *dir;
 
         dir = argc == 2 || name ? opendir(argv[1]) : NULL;
@@ -91,15 +107,16 @@ int main(int argc, char **argv) {
                 fprintf(stderr, "Usage: %s CORPUS-DIRECTORY [NAME]\n", argv[0]);
                 return 2;
         }
+        n = count(dir, name);
+        mutations = n * MUTATIONS > RUNS ? RUNS / n : MUTATIONS;
         while ((entry = readdir(dir))) {
-                if (entry->d_name[0] == '.' || (name && entry->d_type != DT_DIR))
+                if (!is_seed(entry, name))
                         continue;
                 snprintf(path, sizeof(path), "%s/%s%s%s", argv[1], entry->d_name, name ? "/" : "", name ? name : "");
-                if (replay(path) < 0)
+                if (replay(path, mutations) < 0)
                         return 1;
-                n++;
         }
         closedir(dir);
-        printf("%d seeds, %d mutations each\n", n, MUTATIONS);
+        printf("%d seeds, %d mutations each\n", n, mutations);
         return n > 0 ? 0 : 1;
 }
