@@ -145,5 +145,5 @@ int main(int argc, char **argv) {
                 status = run(&o, args);
         }
         options_done(&o);
-        return fflush(stdout) == 0 ? status : EXIT_FAILURE;
+        return fflush(stdout) == 0 && !ferror(stdout) ? status : EXIT_FAILURE;
 }

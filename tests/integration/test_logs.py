@@ -21,6 +21,12 @@ MUSTER = pathlib.Path(os.environ["MUSTER_BUILD"]) / "muster"
 NOON = 1795694400  # 2026-11-26 12:00:00 UTC
 
 
+@pytest.fixture(autouse=True)
+def no_logs():
+    """Machines of other tests have left theirs."""
+    subprocess.run(["rm", "-rf", "/var/log/muster"], check=True)
+
+
 @pytest.fixture
 def logs():
     directory = pathlib.Path("/var/log/muster")
