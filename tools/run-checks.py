@@ -24,7 +24,7 @@ TREES = ["bookworm", "busybox", "trixie", "forky", "bookworm-sysvinit", "bookwor
 SPAWN_FILES = ["test_options.py", "test_console_log.py", "test_drills.py", "test_kill.py", "test_places.py"]  # test_boot.py wants all trees
 SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
 VM_RUN = TOP / "tests" / "vm" / "run"
-RELEASE = TOP / "build" / "vm" / "release"  # what VM_RUN installs
+PLAIN_SPAWN = TOP / "build" / "vm" / "release" / "src" / "muster-spawn" / "muster-spawn"  # of what VM_RUN installs
 FIRST_TREES = TREES[:2]
 # Those of tests/vm/guest that want a kernel and controllers of their own; emulated they take ten times as long.
 IN_VM = ["test_compat.py", "test_container.py", "test_host.py", "test_libvirt.py", "test_scope.py",
@@ -78,19 +78,23 @@ class Integration:
         self.build = build
         self.lane = lane
 
-    def call(self, mode, *command, out=None, **environment):
+    def call(self, mode, *command, out=None, **more):
+        environment = dict(os.environ, MUSTER_BUILD=str(self.build), MUSTER_INITS=str(self.build / "inits"),
+                           MUSTER_TREES=str(trees_of_tests()), PYTHONDONTWRITEBYTECODE="1",
+                           MUSTER_SPAWN_TARGETS="muster-spawn")  # by hand they also run with the original
         return self.lane.call(sys.executable, str(SANDBOX), mode, sys.executable, *map(str, command), out=out,
-                              env=dict(os.environ, MUSTER_BUILD=str(self.build), PYTHONDONTWRITEBYTECODE="1", **environment))
+                              env=environment | more)
 
-    def tests(self, mode, directory="integration", files=(), without=(), out=None):
-        """The tests of a directory, or of some files in it; mode: how control groups look there."""
+    def tests(self, mode, directory="integration", files=(), without=(), spawn=PLAIN_SPAWN, out=None):
+        """The tests of a directory, or of some files in it; mode: how control groups look there. spawn: which muster-spawn."""
         top = TOP / "tests" / directory
         what = ", ".join([*files, *(f"without {name}" for name in without)])
         junit = self.build / "meson-logs" / f"{directory}-{mode}-{what.replace(' ', '-') or 'all'}.junit.xml"
         junit.unlink(missing_ok=True)
         heading(f"{directory.capitalize()} tests, control groups: {mode}{', ' + what if what else ''}", out)
         code = self.call(mode, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-ra", "--durations=3", f"--junitxml={junit}",
-                         *(f"--ignore={top / name}" for name in without), *([top / name for name in files] or [top]), out=out)
+                         *(f"--ignore={top / name}" for name in without), *([top / name for name in files] or [top]), out=out,
+                         MUSTER_SPAWN=str(spawn))
         if code == SKIP and not junit.exists():
             return 0, 0, 1  # the sandbox has said why
         if code == NOTHING_CHOSEN:
@@ -103,7 +107,9 @@ class Integration:
     def comparison(self, suite=None, cases=(), out=None):
         """What a payload sees under muster-spawn and under the original, and docs/compatibility.md. suite: that Debian's original."""
         heading("Comparison of what a payload sees, with systemd-nspawn" + (f" of {suite}" if suite else ""), out)
-        environment = {"MUSTER_ORIGINAL_TREE": str(trees_of_tests() / suite)} if suite else {}
+        environment = {"MUSTER_SPAWN": str(PLAIN_SPAWN)}
+        if suite:
+            environment["MUSTER_ORIGINAL_TREE"] = str(trees_of_tests() / suite)
         if suite and not (trees_of_tests() / suite).is_dir():
             print(f"skipped: there is no tree of {suite}", file=out or sys.stdout, flush=True)
             return 0, 0, 1
@@ -124,12 +130,12 @@ class SystemdLane:
         self.have_trees = threading.Event()
         self.have_release = threading.Event()
         self.results = []
-        self.jobs = []  # what is left for whoever has time; while have_jobs is not set there may be more
+        self.jobs, self.late_jobs = [], []  # what is left for whoever has time; the late ones want all trees
         self.have_jobs = threading.Event()
         self.printing = threading.Lock()
         self.children = set()
         self.cancelled = False
-        self.threads = [threading.Thread(target=self.make_trees), threading.Thread(target=self.run_tests)]
+        self.threads = [threading.Thread(target=target) for target in (self.make_trees, self.run_tests, self.help)]
 
     def start(self):
         for thread in self.threads:
@@ -191,14 +197,20 @@ class SystemdLane:
         self.test("bookworm", "--container", *IN_CONTAINER)
         self.test_labels()
         heading("Tests with systemd: done", self.out)
-        self.have_jobs.wait()
-        self.take_jobs()
+        self.help()
 
-    def take_jobs(self):
+    def help(self):
+        """Many a test sleeps more than it works, so that two processors have room for a third who takes jobs."""
+        self.have_jobs.wait()
+        self.have_trees.wait()
+        self.take_jobs(self.late_jobs)
+        self.take_jobs(self.jobs)
+
+    def take_jobs(self, jobs):
         """One after the other; what each says is shown when it has ended."""
         while not self.cancelled:
             try:
-                job = self.jobs.pop(0)
+                job = jobs.pop(0)
             except IndexError:
                 return
             with tempfile.TemporaryFile("w+", errors="replace") as out:
@@ -254,27 +266,22 @@ def wait_for(event, what):
 
 
 def run_all_integration(build, lane):
-    os.environ["MUSTER_INITS"] = str(build / "inits")
-    os.environ["MUSTER_TREES"] = str(trees_of_tests())
-    os.environ["MUSTER_SPAWN_TARGETS"] = "muster-spawn"  # by hand they also run with the original
-    run = Integration(build, lane)
+    """The longest first, and each for who is free."""
+    run, later = Integration(build, lane), functools.partial
     wait_for(lane.have_first_trees, "the first OS trees")
-    # Containers are started a thousand times, and sanitizers take ten times as long as a start: they have these tests.
-    results = [run.tests("v2", "spawn", ["test_failures.py"])]
     wait_for(lane.have_release, "the build without sanitizers")
-    os.environ["MUSTER_SPAWN"] = str(RELEASE / "src" / "muster-spawn" / "muster-spawn")
-    results += [run.tests("v2", "spawn", [file]) for file in SPAWN_FILES]
-    results += [run.tests("hybrid", "spawn", ["test_places.py"]), run.comparison()]
-    wait_for(lane.have_trees, "all OS trees")
-    # The longest first, and each for who is free: us, or the lane when it is done.
-    later = functools.partial
-    lane.jobs += [later(run.tests, "v2", without=OTHER_HALF), later(run.tests, "v2", "spawn", ["test_boot.py"]),
-                  later(run.tests, "v2", files=OTHER_HALF), later(lane.test, "forky", "--container", "test_compat.py"),
-                  later(run.tests, "v1"), later(run.tests, "hybrid"), later(run.comparison, "forky", CASES_OF_NEWER),
-                  later(run.tests, "none")]
+    # Containers are started a thousand times, and sanitizers take ten times as long as a start: they have these tests.
+    lane.jobs += [later(run.tests, "v2", "spawn", ["test_failures.py"], spawn=build / "muster-spawn")]
+    lane.jobs += [later(run.tests, "v2", "spawn", [file]) for file in SPAWN_FILES]
+    lane.jobs += [later(run.comparison), later(run.tests, "hybrid", "spawn", ["test_places.py"])]
+    lane.late_jobs += [later(run.tests, "v2", files=OTHER_HALF), later(run.tests, "v2", without=OTHER_HALF),
+                       later(lane.test, "forky", "--container", "test_compat.py"),
+                       later(run.tests, "v2", "spawn", ["test_boot.py"]), later(run.tests, "v1"), later(run.tests, "hybrid"),
+                       later(run.comparison, "forky", CASES_OF_NEWER), later(run.tests, "none")]
     lane.have_jobs.set()
-    lane.take_jobs()
-    return results
+    lane.take_jobs(lane.jobs)
+    wait_for(lane.have_trees, "all OS trees")
+    lane.take_jobs(lane.late_jobs)
 
 
 def make_build(build):
@@ -288,7 +295,7 @@ def run_everything(build, suites, lane):
         return None
     results = [run_meson(build, suites or SUITES)]
     if lane:
-        results += run_all_integration(build, lane)
+        run_all_integration(build, lane)
         results += lane.end()
     elif not suites:
         print("The integration tests start containers and need root: sudo make check")

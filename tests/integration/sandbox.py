@@ -4,15 +4,18 @@
 
 Usage: sandbox.py MODE COMMAND...      MODE: v2 | hybrid | v1 | none
 
-Own mount, pid, cgroup, net and uts namespaces in fresh cgroups; a tmpfs on /run and on /var/log, sysfs on /sys, the hierarchies of MODE on
-/sys/fs/cgroup. Everything ends with the command. Exit status: the command's; 77 when this kernel cannot show MODE.
+Own mount, pid, cgroup, net and uts namespaces in fresh cgroups; a tmpfs on /run and on /var/log, an empty directory on /var/tmp,
+sysfs on /sys, the hierarchies of MODE on /sys/fs/cgroup. Everything ends with the command. Exit status: the command's; 77 when this
+kernel cannot show MODE.
 """
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 MODES = ("v2", "hybrid", "v1", "none")
@@ -70,6 +73,7 @@ def outer(mode, command):
             made.append(path)
         except OSError:
             pass
+    os.environ["SANDBOX_VAR_TMP"] = scratch = tempfile.mkdtemp(prefix="muster-test-", dir="/var/tmp")
     child = os.fork()
     if child == 0:
         for path in made:
@@ -86,6 +90,7 @@ def outer(mode, command):
                               *command])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, status = os.waitpid(child, 0)
+    shutil.rmtree(scratch, ignore_errors=True)
     left = [str(path) for path in made if not remove_tree(path)]
     if left:
         print("left behind:", *left, file=sys.stderr)
@@ -139,6 +144,9 @@ def inner(mode, command):
     os.makedirs("/var/lib/machines", exist_ok=True)
     mount("tmpfs", "/var/lib/machines", "mode=700")
     mount("tmpfs", "/var/log", "mode=755")  # where machines leave the logs of their consoles
+    scratch = os.environ.pop("SANDBOX_VAR_TMP")
+    os.chmod(scratch, 0o1777)
+    subprocess.run(["mount", "--bind", scratch, "/var/tmp"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DBUS_", "XDG_", "SYSTEMD_", "NOTIFY_"))}
     environment.update(TMPDIR="/run/tmp", MUSTER_SANDBOX=mode)
