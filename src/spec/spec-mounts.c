@@ -122,6 +122,8 @@ static int parse_overlay(const struct setting *v, char *const *fields, struct sp
         r = parse_source(v, fields[upper], &mount->source);
         if (r < 0)
                 return r;
+        if (mount->read_only && !mount->source.path)
+                return value_wrong(v, "needs its last layer: only what can be written to may be left empty.");
         return set_destination(v, n > 2 ? fields[n - 1] : without_plus(fields[1]), mount);
 }
 

@@ -68,6 +68,7 @@ ROWS = {
     "relative tmpfs": (["--tmpfs=x"], ["--tmpfs", "x"]),
     "tmpfs option": (["--tmpfs=/x:foo=bar"], ["--tmpfs", "/x"]),
     "overlay of one": (["--overlay=/etc"], ["--overlay", "/etc"]),
+    "overlay without its top": (["--overlay-ro=/etc::/mnt"], ["--overlay-ro", "last layer"]),
     "relative overlay": (["--overlay=/etc:x"], ["--overlay", "x"]),
     "missing layer": (["--overlay-ro=/no/such:/etc:/x"], ["--overlay-ro"]),
     "missing secret": (["--inaccessible=/no/such"], ["--inaccessible", "/no/such"]),

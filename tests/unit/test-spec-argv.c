@@ -109,6 +109,7 @@ static void test_refused(void **state) {
                 { "--overlay=/a", "--overlay", "at least two paths" },
                 { "--overlay=/a:", "--overlay", "absolute" },
                 { "--overlay=:/b:/c", "--overlay", "only the upper path" },
+                { "--overlay-ro=/a::/b", "--overlay-ro", "needs its last layer" },
                 { "--inaccessible=a", "--inaccessible", "absolute" },
                 { "--inaccessible=/", "--inaccessible", "root" },
                 /* numbers */
