@@ -188,8 +188,7 @@ class TestTree:
         self.refused(box, words=["machine id", "/etc/machine-id"])
 
     def test_busy(self, box, containers):
-
-        first = containers(spawn.OURS, box, command=["sh", "-c", "echo there; sleep 1000"])
+        first = containers(spawn.OURS, box, command=["sh", "-c", "echo there; read x"], input=True)
         first.expect("there")
         self.refused(box, words=[str(box.root), "busy"])
         self.refused(box, "--read-only", words=["busy"])
