@@ -59,6 +59,21 @@ static void append_time(uint64_t usec, struct buf *out) {
         buf_printf(out, "%s.%03u ", text, (unsigned) (usec / 1000 % 1000));
 }
 
+/* Programs that end their lines for a terminal in raw mode leave carriage returns at the end, which mean nothing to a reader. */
+static size_t without_returns(const char *text, size_t size) {
+        for (;;) {
+                size_t n = 0; /* backslashes before the last letter: an even number stands for themselves */
+
+                if (size < 2 || text[size - 1] != 'r')
+                        return size;
+                while (n + 1 < size && text[size - 2 - n] == '\\')
+                        n++;
+                if (n % 2 == 0)
+                        return size;
+                size -= 2;
+        }
+}
+
 static void append_shown(const struct console_record *record, struct buf *out) {
         const char *said = record->kind == CONSOLE_BEGIN ? "-- the machine starts: "
                            : record->kind == CONSOLE_END ? "-- the machine has ended: "
@@ -67,7 +82,8 @@ static void append_shown(const struct console_record *record, struct buf *out) {
         append_time(record->usec, out);
         if (said)
                 buf_printf(out, "%s%s", output_bold(), said);
-        buf_append(out, record->text, record->size);
+        buf_append(out, record->text,
+                   record->kind == CONSOLE_LINE ? without_returns(record->text, record->size) : record->size);
         if (said)
                 buf_append_str(out, output_normal());
         /* A backslash is never alone in the text: this one says that the line goes on. */

@@ -75,6 +75,13 @@ def test_show(web):
     assert muster("logs", "web", environment=dict(TZ="CET-1")).stdout.splitlines()[-1].startswith("2026-11-26 13:00:03.000 ")
 
 
+def test_returns(logs):
+    """Those at the end of a line are not shown; letters and backslashes are."""
+    texts = [r"over", r"path\\r", r"10%\r20%"]
+    write(logs / "web.log", record(NOON, r"up\r\r"), *(record(NOON, text) for text in texts))
+    assert shown("web") == ["up", *texts]
+
+
 @pytest.mark.parametrize("option, expected", [
     ("--lines=3", ["pa\\", "rt", "-- the machine has ended: exited status=0"]),
     ("-n0", []),
