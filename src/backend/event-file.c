@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "codec/event-json.h"
 #include "sys/fileio.h"
+#include "sys/procfs.h"
 
 #define CURRENT "current"
 #define PREVIOUS "previous"
@@ -35,17 +36,6 @@ struct event_file {
         size_t max_events;
         struct buf line; /* kept between writes */
 };
-
-static int read_boot_id(struct id128 *ret) {
-        AUTO_FREE char *text = NULL;
-        int r;
-
-        r = read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, NULL);
-        if (r < 0)
-                return r;
-        text[strcspn(text, "\n")] = '\0';
-        return id128_from_string(text, ret);
-}
 
 int event_file_new(const char *run, size_t max_events, struct event_file **ret) {
         AUTO(event_file_freep) struct event_file *f = calloc(1, sizeof(*f));
@@ -66,7 +56,7 @@ int event_file_new(const char *run, size_t max_events, struct event_file **ret) 
         f->dir_fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (f->dir_fd < 0)
                 return -errno;
-        r = read_boot_id(&f->boot_id);
+        r = proc_boot_id(&f->boot_id);
         if (r < 0)
                 return r;
         *ret = STEAL(f);

@@ -17,6 +17,7 @@
 #include "codec/state.h"
 #include "core/name.h"
 #include "sys/fileio.h"
+#include "sys/procfs.h"
 
 #define LINK_NAME_MAX (sizeof("unit:") + UNIT_NAME_MAX)
 #define BAD_SUFFIX ".bad"
@@ -27,17 +28,6 @@ struct store_files {
         struct id128 boot_id;
         struct buf text; /* kept between writes */
 };
-
-static int read_boot_id(struct id128 *ret) {
-        AUTO_FREE char *text = NULL;
-        int r;
-
-        r = read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, NULL);
-        if (r < 0)
-                return r;
-        text[strcspn(text, "\n")] = '\0';
-        return id128_from_string(text, ret);
-}
 
 int store_files_new(const char *run, struct store_files **ret) {
         AUTO(store_files_freep) struct store_files *s = calloc(1, sizeof(*s));
@@ -56,7 +46,7 @@ int store_files_new(const char *run, struct store_files **ret) {
         s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (s->fd < 0)
                 return -errno;
-        r = read_boot_id(&s->boot_id);
+        r = proc_boot_id(&s->boot_id);
         if (r < 0)
                 return r;
         *ret = STEAL(s);

@@ -130,7 +130,7 @@ int proc_status_decode(const char *text, size_t size, struct proc_confinement *r
         if (!status_value(copy, "\nNoNewPrivs:", value, sizeof(value)) || parse_u32(value, &no_new) < 0)
                 return -EBADMSG;
         if (!status_value(copy, "\nSeccomp:", value, sizeof(value)))
-                strcpy(value, "0"); /* a kernel without it filters nobody */
+                memcpy(value, "0", sizeof("0")); /* a kernel without it filters nobody */
         if (parse_u32(value, &mode) < 0)
                 return -EBADMSG;
         c.no_new_privileges = no_new != 0;

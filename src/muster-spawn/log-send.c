@@ -25,7 +25,7 @@ static int send_to(int *fd, const char *path, struct iovec *parts, size_t n) {
                 *fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (*fd < 0)
                 return -errno;
-        strcpy(to.sun_path, path); /* one of the two above */
+        snprintf(to.sun_path, sizeof(to.sun_path), "%s", path); /* one of the two above */
         return sendmsg(*fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 

@@ -424,7 +424,7 @@ static void note_limits(struct units *x, const struct machine *m, const struct s
                 if (!scope_has(props, (enum resource) i))
                         continue;
                 if (props->resources[i] == RESOURCE_UNLIMITED)
-                        strcpy(values[n], "infinity");
+                        snprintf(values[n], sizeof(values[n]), "infinity");
                 else
                         snprintf(values[n], sizeof(values[n]), "%llu", (unsigned long long) props->resources[i]);
                 details[n] = (struct event_detail){ resource_to_string((enum resource) i), values[n] };

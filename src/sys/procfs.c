@@ -30,6 +30,16 @@ int proc_read(pid_t pid, const char *what, char **ret, size_t *ret_size) {
         return dead(read_record_at(AT_FDCWD, path, TEXT_MAX, ret, ret_size));
 }
 
+int proc_boot_id(struct id128 *ret) {
+        AUTO_FREE char *text = NULL;
+        int r = read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, NULL);
+
+        if (r < 0)
+                return r;
+        text[strcspn(text, "\n")] = '\0';
+        return id128_from_string(text, ret);
+}
+
 int proc_readlink(pid_t pid, const char *what, char **ret) {
         char path[64], target[LINK_MAX_BYTES];
         ssize_t n;

@@ -6,9 +6,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/id128.h"
+
 /* Reads /proc/PID/what (at most 64 KiB) into a malloc'ed NUL-terminated text. A dead process gives -ESRCH.
  * For files of short lines only, so not for mountinfo (read_record_at() of sys/fileio.h). */
 int proc_read(pid_t pid, const char *what, char **ret, size_t *ret_size);
+
+/* What tells one start of this system from another (random(4)). -EINVAL: that is no id. */
+int proc_boot_id(struct id128 *ret);
 
 /* The target of /proc/PID/what, such as "exe"; malloc'ed. -ESRCH, -EACCES. */
 int proc_readlink(pid_t pid, const char *what, char **ret);
