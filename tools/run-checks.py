@@ -9,6 +9,8 @@ processor, so both go on beside all that, with less right to the processors; wha
 import functools
 import os
 import pathlib
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,13 +20,15 @@ import xml.etree.ElementTree as ET
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ["lint", "unit", "fuzz"]
-OTHER_HALF = ["test_exec.py", "test_events.py", "test_logs.py", "test_cli.py"]  # of tests/integration
+COMMANDS = ["test_cli.py"]  # of tests/integration: these have sanitizers in the commands they run
+OTHER_HALF = ["test_exec.py", "test_events.py", "test_logs.py"]  # of the rest
 TREES = ["bookworm", "busybox", "trixie", "forky", "bookworm-sysvinit", "bookworm-openrc", "bookworm-runit", "trixie-boot",
          "forky-boot"]  # see tools/os-tree
 SPAWN_FILES = ["test_options.py", "test_console_log.py", "test_drills.py", "test_kill.py", "test_places.py"]  # test_boot.py wants all trees
 SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
 VM_RUN = TOP / "tests" / "vm" / "run"
-PLAIN_SPAWN = TOP / "build" / "vm" / "release" / "src" / "muster-spawn" / "muster-spawn"  # of what VM_RUN installs
+RELEASE = TOP / "build" / "vm" / "release"  # of what VM_RUN installs
+PLAIN_SPAWN = RELEASE / "muster-spawn"
 FIRST_TREES = TREES[:2]
 # Those of tests/vm/guest that want a kernel and controllers of their own; emulated they take ten times as long.
 IN_VM = ["test_compat.py", "test_container.py", "test_host.py", "test_libvirt.py", "test_scope.py",
@@ -78,6 +82,18 @@ class Integration:
         self.build = build
         self.lane = lane
 
+    def quick_build(self):
+        """A build directory for tests that start hundreds of commands, with sanitizers in the daemon alone: in a command they
+        take ten times as long as the command."""
+        place = self.build / "quick"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        for name in ("musterd", "src", "tests", "bench"):
+            (place / name).symlink_to(self.build / name)
+        for name in ("muster", "muster-enter", "muster-helper", "muster-hook", "muster-spawn"):
+            (place / name).symlink_to(RELEASE / name)
+        return place
+
     def call(self, mode, *command, out=None, **more):
         environment = dict(os.environ, MUSTER_BUILD=str(self.build), MUSTER_INITS=str(self.build / "inits"),
                            MUSTER_TREES=str(trees_of_tests()), PYTHONDONTWRITEBYTECODE="1",
@@ -85,8 +101,9 @@ class Integration:
         return self.lane.call(sys.executable, str(SANDBOX), mode, sys.executable, *map(str, command), out=out,
                               env=environment | more)
 
-    def tests(self, mode, directory="integration", files=(), without=(), spawn=PLAIN_SPAWN, out=None):
-        """The tests of a directory, or of some files in it; mode: how control groups look there. spawn: which muster-spawn."""
+    def tests(self, mode, directory="integration", files=(), without=(), spawn=PLAIN_SPAWN, build=None, out=None):
+        """The tests of a directory, or of some files in it; mode: how control groups look there. spawn: which muster-spawn;
+        build: which of the others."""
         top = TOP / "tests" / directory
         what = ", ".join([*files, *(f"without {name}" for name in without)])
         junit = self.build / "meson-logs" / f"{directory}-{mode}-{what.replace(' ', '-') or 'all'}.junit.xml"
@@ -94,7 +111,7 @@ class Integration:
         heading(f"{directory.capitalize()} tests, control groups: {mode}{', ' + what if what else ''}", out)
         code = self.call(mode, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-ra", "--durations=3", f"--junitxml={junit}",
                          *(f"--ignore={top / name}" for name in without), *([top / name for name in files] or [top]), out=out,
-                         MUSTER_SPAWN=str(spawn))
+                         MUSTER_SPAWN=str(spawn), MUSTER_BUILD=str(build or self.build))
         if code == SKIP and not junit.exists():
             return 0, 0, 1  # the sandbox has said why
         if code == NOTHING_CHOSEN:
@@ -148,10 +165,15 @@ class SystemdLane:
         child = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env,
                                  start_new_session=True)
         self.children.add(child)
+        begun = time.monotonic()
         try:
-            return child.wait()
+            _, status, usage = os.wait4(child.pid, 0)
         finally:
             self.children.discard(child)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        print(f"({time.monotonic() - begun:.0f} s, {usage.ru_utime + usage.ru_stime:.0f} s of a processor)",
+              file=out or sys.stdout, flush=True)
+        return child.returncode
 
     def cancel(self):
         """As an interrupt from the terminal would: everything there cleans up after itself."""
@@ -274,7 +296,9 @@ def run_all_integration(build, lane):
     lane.jobs += [later(run.tests, "v2", "spawn", ["test_failures.py"], spawn=build / "muster-spawn")]
     lane.jobs += [later(run.tests, "v2", "spawn", [file]) for file in SPAWN_FILES]
     lane.jobs += [later(run.comparison), later(run.tests, "hybrid", "spawn", ["test_places.py"])]
-    lane.late_jobs += [later(run.tests, "v2", files=OTHER_HALF), later(run.tests, "v2", without=OTHER_HALF),
+    quick = run.quick_build()
+    lane.late_jobs += [later(run.tests, "v2", files=OTHER_HALF, build=quick), later(run.tests, "v2", files=COMMANDS),
+                       later(run.tests, "v2", without=OTHER_HALF + COMMANDS, build=quick),
                        later(lane.test, "forky", "--container", "test_compat.py"),
                        later(run.tests, "v2", "spawn", ["test_boot.py"]), later(run.tests, "v1"), later(run.tests, "hybrid"),
                        later(run.comparison, "forky", CASES_OF_NEWER), later(run.tests, "none")]
@@ -318,7 +342,8 @@ def main(arguments):
     if results is None:
         return 1
     passed, failed, skipped = (sum(column) for column in zip(*results))
-    heading("All done")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    heading(f"All done ({used.ru_utime + used.ru_stime:.0f} s of a processor)")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
