@@ -89,6 +89,10 @@ int64_t varlink_array_int(const struct varlink_array *a, size_t i) {
         return json_integer_value(json_array_get(a->array, i));
 }
 
+struct varlink_object varlink_array_object(const struct varlink_array *a, size_t i) {
+        return (struct varlink_object){ json_array_get(a->array, i) };
+}
+
 static bool in_range(const struct varlink_field *f, int64_t value) {
         return (f->min == 0 && f->max == 0) || (value >= f->min && value <= f->max);
 }
@@ -135,6 +139,23 @@ static bool get_ints(const struct varlink_field *f, const json_t *value, void *o
                 if (!json_is_integer(element) || !in_range(f, json_integer_value(element)))
                         return false;
         }
+        *a = (struct varlink_array){ value, json_array_size(value) };
+        return true;
+}
+
+static bool get_object(const struct varlink_field *f, const json_t *value, void *out) {
+        *(struct varlink_object *) out = (struct varlink_object){ value };
+        return json_is_object(value);
+}
+
+static bool get_objects(const struct varlink_field *f, const json_t *value, void *out) {
+        struct varlink_array *a = out;
+
+        if (!json_is_array(value))
+                return false;
+        for (size_t i = 0; i < json_array_size(value); i++)
+                if (!json_is_object(json_array_get(value, i)))
+                        return false;
         *a = (struct varlink_array){ value, json_array_size(value) };
         return true;
 }
@@ -221,6 +242,8 @@ static bool (*const get[_VARLINK_TYPE_MAX])(const struct varlink_field *f, const
         [VARLINK_BOOL] = get_bool,
         [VARLINK_STRINGS] = get_strings,
         [VARLINK_INTS] = get_ints,
+        [VARLINK_OBJECT] = get_object,
+        [VARLINK_OBJECTS] = get_objects,
         [VARLINK_ENUM] = get_enum,
         [VARLINK_SIGNAL] = get_signal,
         [VARLINK_ID128] = get_id128,
@@ -236,12 +259,11 @@ static const struct varlink_field *find_field(const struct varlink_field *fields
         return NULL;
 }
 
-int varlink_call_extract(const struct varlink_call *c, const struct varlink_field *fields, void *out,
-                         const char **ret_parameter) {
+static int extract(const json_t *object, const struct varlink_field *fields, void *out, const char **ret_parameter) {
         const char *key;
         json_t *value;
 
-        json_object_foreach (c->parameters, key, value) {
+        json_object_foreach ((json_t *) object, key, value) {
                 const struct varlink_field *f = find_field(fields, key);
 
                 if (f && json_is_null(value))
@@ -252,7 +274,7 @@ int varlink_call_extract(const struct varlink_call *c, const struct varlink_fiel
                 }
         }
         for (const struct varlink_field *f = fields; f->name; f++) {
-                const json_t *given = json_object_get(c->parameters, f->name);
+                const json_t *given = json_object_get(object, f->name);
 
                 if (f->required && (!given || json_is_null(given))) {
                         *ret_parameter = f->name;
@@ -260,4 +282,14 @@ int varlink_call_extract(const struct varlink_call *c, const struct varlink_fiel
                 }
         }
         return 0;
+}
+
+int varlink_call_extract(const struct varlink_call *c, const struct varlink_field *fields, void *out,
+                         const char **ret_parameter) {
+        return extract(c->parameters, fields, out, ret_parameter);
+}
+
+int varlink_object_extract(const struct varlink_object *o, const struct varlink_field *fields, void *out,
+                           const char **ret_parameter) {
+        return extract(o->object, fields, out, ret_parameter);
 }

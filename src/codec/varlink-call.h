@@ -45,6 +45,10 @@ struct varlink_array {
 const char *varlink_array_string(const struct varlink_array *a, size_t i);
 int64_t varlink_array_int(const struct varlink_array *a, size_t i);
 
+struct varlink_object {
+        const struct json_t *object; /* NULL: not given */
+};
+
 struct varlink_id128 {
         struct id128 value;
         bool set;
@@ -64,6 +68,8 @@ enum varlink_type {
         VARLINK_BOOL,    /* bool */
         VARLINK_STRINGS, /* struct varlink_array */
         VARLINK_INTS,    /* struct varlink_array, each min..max */
+        VARLINK_OBJECT,  /* struct varlink_object, for varlink_object_extract() */
+        VARLINK_OBJECTS, /* struct varlink_array */
         VARLINK_ENUM,    /* int, by from_string; untouched when absent */
         VARLINK_SIGNAL,  /* struct varlink_int; a number, or a name such as "SIGTERM" or "TERM" */
         VARLINK_ID128,   /* struct varlink_id128 */
@@ -86,3 +92,7 @@ struct varlink_field {
  * -EINVAL: *ret_parameter names the parameter that is unknown, missing or of the wrong type (valid as long as c). */
 int varlink_call_extract(const struct varlink_call *c, const struct varlink_field *fields, void *out,
                          const char **ret_parameter);
+/* The same for an object among the parameters. */
+int varlink_object_extract(const struct varlink_object *o, const struct varlink_field *fields, void *out,
+                           const char **ret_parameter);
+struct varlink_object varlink_array_object(const struct varlink_array *a, size_t i);

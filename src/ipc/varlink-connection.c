@@ -156,16 +156,9 @@ void reply_invalid(struct connection *c, const char *parameter) {
 
 /* ---- calls ---- */
 
-static const struct varlink_method *find_method(const char *name) {
-        static const struct varlink_method *const tables[] = {
-                varlink_machine_methods,
-                varlink_service_methods,
-                varlink_event_methods,
-                varlink_session_methods,
-        };
-
-        for (size_t i = 0; i < ELEMENTS(tables); i++)
-                for (const struct varlink_method *m = tables[i]; m->name; m++)
+static const struct varlink_method *find_method(const struct varlink_door_type *door, const char *name) {
+        for (const struct varlink_method *const *table = door->methods; *table; table++)
+                for (const struct varlink_method *m = *table; m->name; m++)
                         if (streq(m->name, name))
                                 return m;
         return NULL;
@@ -182,7 +175,7 @@ static void dispatch(struct connection *c, const char *text, size_t size) {
         c->called = true;
         c->oneway = call.oneway;
         c->more = call.more;
-        method = find_method(call.method);
+        method = find_method(c->door, call.method);
         if (method)
                 method->handle(c, &call);
         else
@@ -318,6 +311,8 @@ static void turn(struct connection *c) {
                 stream_continue(c->stream);
         if (c->subscription && !c->request)
                 subscription_continue(c->subscription);
+        if (c->domains)
+                domains_continue(c->domains);
         process_calls(c);
         if (flush(c))
                 update_events(c);
@@ -406,7 +401,8 @@ void connection_kick(struct connection *c) {
 
 /* ---- coming and going ---- */
 
-void connection_new(struct varlink_server *v, int fd) {
+void connection_new(const struct varlink_door *door, int fd) {
+        struct varlink_server *v = door->server;
         struct ucred peer = { .uid = (uid_t) -1 };
         socklen_t size = sizeof(peer);
         struct connection *c;
@@ -427,6 +423,7 @@ void connection_new(struct varlink_server *v, int fd) {
         }
         sd_event_source_set_enabled(c->again, SD_EVENT_OFF);
         c->server = v;
+        c->door = door->type;
         c->fd = fd;
         c->uid = peer.uid;
         c->pid = peer.pid;
@@ -456,6 +453,8 @@ void connection_free(struct connection *c) {
                 stream_cancel(c->stream);
         if (c->subscription)
                 subscription_cancel(c->subscription);
+        if (c->domains)
+                domains_cancel(c->domains);
         sd_event_source_disable_unref(c->io);
         sd_event_source_disable_unref(c->again);
         close(c->fd);
@@ -463,13 +462,13 @@ void connection_free(struct connection *c) {
                 close(c->out_fd);
         close_fds(c);
         if (v->short_of_descriptors) /* no more: whoever waits has this one */
-                sd_event_source_set_enabled(v->listen, SD_EVENT_ON);
+                varlink_server_listen(v, true);
         varlink_frame_done(&c->in);
         buf_done(&c->out);
         count_out(v, c->uid);
         free(c);
         /* Nobody left to look after; but it is also what ends a pause in accepting. */
-        if (!v->connections && sd_event_source_get_enabled(v->listen, NULL) > 0)
+        if (!v->connections && sd_event_source_get_enabled(v->doors[0].listen, NULL) > 0)
                 sd_event_source_set_enabled(v->ticker, SD_EVENT_OFF);
 }
 

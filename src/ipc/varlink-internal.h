@@ -9,6 +9,7 @@
 #include "codec/varlink-call.h"
 #include "codec/varlink-frame.h"
 #include "ipc/varlink-server.h"
+#include "ipc/varlink-socket.h"
 #include "service/service.h"
 
 #define VARLINK_FDS_MAX 4               /* descriptors that a call may bring */
@@ -16,20 +17,40 @@
 
 struct stream;       /* varlink-list.c: a List on its way */
 struct subscription; /* varlink-events.c: a reader of the journal */
+struct domains;      /* varlink-resolve.c: who wants to know the names that can be resolved */
 struct uid_count;
+
+/* A socket, and what is offered on it. */
+struct varlink_method;
+struct varlink_door_type {
+        const char *place;        /* below the run-time directory */
+        const char *fd_name;      /* of one that is handed over; NULL: none is */
+        const char *const *links; /* other places that lead to it; end with NULL, as do the others */
+        const char *const *interfaces;
+        const struct varlink_method *const *methods;
+};
+#define VARLINK_DOORS 3
+extern const struct varlink_door_type varlink_door_types[VARLINK_DOORS]; /* without the first there is no service */
+
+struct varlink_door {
+        struct varlink_server *server;
+        const struct varlink_door_type *type;
+        struct varlink_socket socket;
+        sd_event_source *listen;
+};
 
 struct varlink_server {
         sd_event *event;
         struct service *service;
         const struct log_control *log_control;
         struct id128 boot_id;
-        int fd;
-        char *path, *link;
-        bool bound; /* by us: removed when we go */
-        sd_event_source *listen, *ticker;
+        struct varlink_door doors[VARLINK_DOORS];
+        sd_event_source *ticker;
         struct connection *connections;
         struct stream *streams;
         struct subscription *subscriptions;
+        struct domains *domains;
+        sd_event_source *domains_timer;
         struct uid_count *counts;
         size_t n_connections;
         bool short_of_descriptors; /* accepting has failed for want of them since the last tick */
@@ -38,6 +59,7 @@ struct varlink_server {
 /* One client. At most one call is carried out at a time; further ones wait in the frame. */
 struct connection {
         struct varlink_server *server;
+        const struct varlink_door_type *door;
         int fd;
         sd_event_source *io, *again; /* again: another turn soon, without waiting for the peer */
         uid_t uid;
@@ -54,6 +76,7 @@ struct connection {
         struct request *request;           /* being carried out */
         struct stream *stream;             /* being sent */
         struct subscription *subscription; /* likewise */
+        struct domains *domains;           /* likewise */
         bool oneway, more;                 /* of the call being carried out */
         bool busy, closing, processing;
         bool unfinished; /* stopped with work left that waits for nobody but us, or for room: another turn */
@@ -95,7 +118,11 @@ struct varlink_method {
         const char *name; /* "INTERFACE.METHOD"; NULL ends a table */
         void (*handle)(struct connection *c, const struct varlink_call *call);
 };
+extern const struct varlink_method varlink_common_methods[]; /* org.varlink.service */
 extern const struct varlink_method varlink_machine_methods[];
+extern const struct varlink_method varlink_image_methods[];
+extern const struct varlink_method varlink_user_methods[];
+extern const struct varlink_method varlink_resolve_methods[];
 extern const struct varlink_method varlink_session_methods[];
 extern const struct varlink_method varlink_service_methods[];
 extern const struct varlink_method varlink_event_methods[];
@@ -137,3 +164,14 @@ void subscription_continue(struct subscription *s);
 void subscription_cancel(struct subscription *s);
 /* There is a new event. */
 void subscriptions_wake(struct varlink_server *v);
+
+/* ---- varlink-resolve.c ---- */
+/* Tells the names again, when they are others than before and the peer has taken the last ones. */
+void domains_continue(struct domains *d);
+void domains_cancel(struct domains *d);
+/* A machine has come, or is about to go. */
+void domains_changed(struct varlink_server *v);
+
+/* ---- varlink-server.c ---- */
+/* Whether connections are taken. */
+void varlink_server_listen(struct varlink_server *v, bool on);

@@ -20,8 +20,8 @@ static void method_get_info(struct connection *c, const struct varlink_call *cal
         json_text_string(&j, "version", MUSTER_VERSION);
         json_text_string(&j, "url", "https://muster.org/");
         json_text_begin_array(&j, "interfaces");
-        for (const struct varlink_interface *i = varlink_interfaces; i->name; i++)
-                json_text_string(&j, NULL, i->name);
+        for (const char *const *name = c->door->interfaces; *name; name++)
+                json_text_string(&j, NULL, *name);
         json_text_end_array(&j);
         reply_end(c, &j, false);
 }
@@ -29,6 +29,13 @@ static void method_get_info(struct connection *c, const struct varlink_call *cal
 struct describe_parameters {
         const char *interface;
 };
+
+static bool is_offered(const struct connection *c, const char *interface) {
+        for (const char *const *name = c->door->interfaces; *name; name++)
+                if (streq(*name, interface))
+                        return true;
+        return false;
+}
 
 static void method_describe(struct connection *c, const struct varlink_call *call) {
         static const struct varlink_field fields[] = {
@@ -41,7 +48,7 @@ static void method_describe(struct connection *c, const struct varlink_call *cal
         if (!varlink_extract(c, call, fields, &p))
                 return;
         for (const struct varlink_interface *i = varlink_interfaces; i->name; i++) {
-                if (!streq(i->name, p.interface))
+                if (!streq(i->name, p.interface) || !is_offered(c, p.interface))
                         continue;
                 j = reply_begin(c);
                 json_text_string(&j, "description", i->text);
@@ -111,9 +118,13 @@ static void method_get_environment(struct connection *c, const struct varlink_ca
         reply_end(c, &j, false);
 }
 
-const struct varlink_method varlink_service_methods[] = {
+const struct varlink_method varlink_common_methods[] = {
         { "org.varlink.service.GetInfo", method_get_info },
         { "org.varlink.service.GetInterfaceDescription", method_describe },
+        { NULL, NULL },
+};
+
+const struct varlink_method varlink_service_methods[] = {
         { "io.systemd.service.Ping", method_ping },
         { "io.systemd.service.SetLogLevel", method_set_log_level },
         { "io.systemd.service.GetLogLevel", method_get_log_level },

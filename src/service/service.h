@@ -13,6 +13,7 @@
 #include "core/event-ring.h"
 #include "core/ports.h"
 #include "core/registry.h"
+#include "core/user-name.h"
 #include "service/fault.h"
 
 struct service;
@@ -64,6 +65,16 @@ int service_map_from(struct service *s, const struct machine *m, bool gid, uint3
                      struct fault *f);
 int service_map_to(struct service *s, bool gid, uint32_t outer, const struct machine **ret_m, uint32_t *ret_inner,
                    struct fault *f);
+
+/* A user or group of a container, as the host's user database has it. */
+struct machine_user {
+        const struct machine *machine;
+        uint32_t inside, outside;
+        char name[USER_NAME_MAX + 1];
+};
+/* False: no container has it, or its machine is called so that there can be no name for it. */
+bool service_user_by_id(struct service *s, bool group, uint32_t outside, struct machine_user *ret);
+bool service_user_by_name(struct service *s, bool group, const char *name, struct machine_user *ret);
 
 /* ---- requests ---- */
 struct registration {

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "core/name.h"
+#include "core/user-name.h"
 
 static void require(bool promise) {
         if (!promise)
@@ -40,6 +41,18 @@ static void check_foreign_name(const char *text) {
         require(strcmp(name, again) == 0);
 }
 
+static void check_user_name(const char *text) {
+        char machine[MACHINE_NAME_MAX + 1], again[USER_NAME_MAX + 1];
+        uint32_t inside;
+
+        for (int group = 0; group <= 1; group++) {
+                if (user_name_parse(group, text, machine, &inside) < 0)
+                        continue;
+                require(machine_name_is_valid(machine) && strlen(text) <= USER_NAME_MAX);
+                require(user_name_make(group, machine, inside, again) == 0 && strcmp(again, text) == 0);
+        }
+}
+
 static void check_paths(const char *text) {
         char *unit = NULL, *subgroup = NULL, *path = NULL;
 
@@ -64,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 abort();
         check_machine_name(text);
         check_foreign_name(text);
+        check_user_name(text);
         check_paths(text);
         free(text);
         return 0;

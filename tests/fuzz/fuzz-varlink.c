@@ -19,7 +19,8 @@ struct parameters {
         const char *name, *source;
         struct varlink_int uid, signal;
         bool flag;
-        struct varlink_array args, ifindices;
+        struct varlink_array args, ifindices, question;
+        struct varlink_object key;
         int class;
         struct varlink_id128 id;
         struct varlink_process pid;
@@ -34,6 +35,8 @@ static const struct varlink_field fields[] = {
         { "allocateUnit", VARLINK_BOOL, AT(flag) },
         { "args", VARLINK_STRINGS, AT(args) },
         { "ifIndices", VARLINK_INTS, AT(ifindices), .min = 1, .max = INT32_MAX },
+        { "question", VARLINK_OBJECTS, AT(question) },
+        { "key", VARLINK_OBJECT, AT(key) },
         { "class", VARLINK_ENUM, AT(class), .from_string = color_from_string },
         { "id", VARLINK_ID128, AT(id) },
         { "pid", VARLINK_PROCESS, AT(pid) },
@@ -47,6 +50,22 @@ static void require(bool claim) {
                 abort();
 }
 
+/* Objects are taken apart by the same table. */
+static void use_objects(const struct parameters *p) {
+        const char *wrong = NULL;
+
+        for (size_t i = 0; i < p->question.n; i++) {
+                struct varlink_object o = varlink_array_object(&p->question, i);
+                struct parameters inner = { .class = -1 };
+
+                require(o.object);
+                if (varlink_object_extract(&o, fields, &inner, &wrong) < 0)
+                        require(wrong);
+                else if (inner.key.object)
+                        varlink_object_extract(&inner.key, fields, &inner, &wrong);
+        }
+}
+
 /* Everything that extract() lets through is within what the table promises. */
 static void use(const struct parameters *p) {
         require(!p->uid.set || (p->uid.value >= 0 && p->uid.value <= UINT32_MAX));
@@ -56,6 +75,7 @@ static void use(const struct parameters *p) {
                 require(varlink_array_string(&p->args, i));
         for (size_t i = 0; i < p->ifindices.n; i++)
                 require(varlink_array_int(&p->ifindices, i) > 0 && varlink_array_int(&p->ifindices, i) <= INT32_MAX);
+        use_objects(p);
         require(strlen(strempty(p->name)) + strlen(strempty(p->source)) <= VARLINK_MESSAGE_MAX);
 }
 

@@ -13,6 +13,7 @@ from world import machinectl, muster, run_client
 # Names that need escaping on the bus, in a unit's name, or both; the longest there is.
 ODD_NAMES = ["a", "1", "UPPER", "two-words", "dotted.name.x", "x-1.2-y", "9-9", "a--b", "n" * 64]
 NEWER = ["trixie", "forky"]
+TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -185,6 +186,14 @@ def test_newer_varlinkctl(machine, suite):
         methods = suite("varlinkctl", "list-methods", socket, "io.systemd.Machine").stdout
         assert "io.systemd.Machine.Register" in methods.split() and "io.systemd.Machine.List" in methods.split()
     assert "io.systemd.Machine" in suite("varlinkctl", "list-interfaces", socket).stdout.split()
+    for path, interface in (("userdb/io.systemd.Machine", "UserDatabase"), ("resolve.hook/io.systemd.Machine", "Resolve.Hook"),
+                            ("machine/io.systemd.MachineImage", "MachineImage"), ("machine/io.systemd.Machine", "Machine")):
+        text = suite("varlinkctl", "introspect", f"/run/systemd/{path}", f"io.systemd.{interface}").stdout
+        promised = (TOP / "data" / "varlink" / f"io.systemd.{interface}.varlink").read_text()
+        assert text.split() == promised.split(), interface
+    names = suite("varlinkctl", "call", "/run/systemd/resolve.hook/io.systemd.Machine", "io.systemd.Resolve.Hook.QueryFilter",
+                  "{}", "--json=short").stdout
+    assert json.loads(names) == {"filterDomains": ["linked"]}
     call = suite("varlinkctl", "call", socket, "io.systemd.Machine.List", '{"name":"linked"}', "--json=short")
     machine_object = json.loads(call.stdout)
     assert machine_object["leader"]["pid"] == leader and machine_object["unit"] == "machine-linked.scope"

@@ -4,6 +4,7 @@
 
 #include "codec/machine-json.h"
 #include "codec/machine-view.h"
+#include "codec/resolve-json.h"
 #include "unit.h"
 
 static const struct id128 boot_id = { { 0xb0, 0x07 } };
@@ -91,6 +92,26 @@ static void test_metadata(void **state) {
         assert_string_equal(none.data, "\"addresses\":[],\"OSRelease\":[]");
 }
 
+static void test_resolved(void **state) {
+        const struct address four = { .family = 2, .bytes = { 10, 1, 2, 3 } },
+                             six = { .family = 10, .bytes = { 0x20, 1, [15] = 7 } };
+        AUTO_BUF struct buf b = BUF_EMPTY;
+        struct json_text j = JSON_TEXT(&b);
+
+        resolve_json_add(&j, "web.x", &four);
+        resolve_json_add(&j, "a", &six);
+        assert_string_equal(b.data,
+                            "{\"rr\":{\"key\":{\"class\":1,\"type\":1,\"name\":\"web.x\"},\"address\":[10,1,2,3]},"
+                            "\"raw\":\"A3dlYgF4AAABAAEAAAAAAAQKAQID\"},"
+                            "{\"rr\":{\"key\":{\"class\":1,\"type\":28,\"name\":\"a\"},"
+                            "\"address\":[32,1,0,0,0,0,0,0,0,0,0,0,0,0,0,7]},\"raw\":"
+                            "\"AWEAABwAAQAAAAAAECABAAAAAAAAAAAAAAAAAAc=\"}");
+        assert_true(resolve_name_is_valid("a.b-c"));
+        assert_true(resolve_name_is_valid("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+        assert_false(resolve_name_is_valid("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+        assert_false(resolve_name_is_valid("a_b") || resolve_name_is_valid("") || resolve_name_is_valid("a."));
+}
+
 /* What we write is what our own clients read. */
 static void test_read_back(void **state) {
         struct machine m = { .name = (char *) "back",
@@ -118,10 +139,8 @@ static void test_read_back(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_thin),
-        cmocka_unit_test(test_full),
-        cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_read_back),
+        cmocka_unit_test(test_thin),     cmocka_unit_test(test_full),      cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_resolved), cmocka_unit_test(test_read_back),
 };
 
 RUN_TESTS(tests)

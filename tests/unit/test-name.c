@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/name.h"
+#include "core/user-name.h"
 
 #define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -174,11 +175,52 @@ static void test_paths_and_texts(void **state) {
         assert_false(text_is_valid("\xc2\x9b", 16));     /* a control character of the terminal */
 }
 
+static void test_names_of_users(void **state) {
+        static const struct {
+                const char *machine;
+                uint32_t inside;
+                const char *user; /* NULL: none */
+        } made[] = {
+                { "mini", 2, "vu-mini-2" },
+                { "a-b-5", 0, "vu-a-b-5-0" },
+                { "x", UINT32_MAX, "vu-x-4294967295" },
+                { "aaaaaaaaaaaaaaaaaaaaaaaaaa", 1, "vu-aaaaaaaaaaaaaaaaaaaaaaaaaa-1" },
+                { "aaaaaaaaaaaaaaaaaaaaaaaaaaa", 1, NULL },
+                { A64, 4000000000, NULL },
+                { "a.b", 1, NULL },
+                { "", 1, NULL },
+        };
+        static const char *const refused[] = {
+                "",        "vu-",    "vu-x",     "vu--5",   "vu-x-",  "vu-x-05", "vu-x-+5",         "vu-x- 5",
+                "vu-x-5 ", "vg-x-5", "vu-a.b-5", "vu-x--5", "VU-x-5", "vu-x-5x", "vu-x-4294967296", "vu-" A64 "-5",
+                "root"
+        };
+        char name[USER_NAME_MAX + 1], machine[MACHINE_NAME_MAX + 1];
+        uint32_t inside;
+
+        for (size_t i = 0; i < ELEMENTS(made); i++) {
+                int r = user_name_make(false, made[i].machine, made[i].inside, name);
+
+                if (r != (made[i].user ? 0 : -EINVAL))
+                        fail_msg("%s: %d", made[i].machine, r);
+                if (r < 0)
+                        continue;
+                assert_string_equal(name, made[i].user);
+                assert_int_equal(user_name_parse(false, name, machine, &inside), 0);
+                assert_string_equal(machine, made[i].machine);
+                assert_int_equal(inside, made[i].inside);
+        }
+        for (size_t i = 0; i < ELEMENTS(refused); i++)
+                if (user_name_parse(false, refused[i], machine, &inside) != -EINVAL)
+                        fail_msg("'%s' is taken", refused[i]);
+        assert_int_equal(user_name_parse(true, "vg-x-5", machine, &inside), 0);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_machine_names),   cmocka_unit_test(test_foreign_names),
         cmocka_unit_test(test_scope_names),     cmocka_unit_test(test_unit_names),
         cmocka_unit_test(test_slice_paths),     cmocka_unit_test(test_units_of_cgroups),
-        cmocka_unit_test(test_paths_and_texts),
+        cmocka_unit_test(test_paths_and_texts), cmocka_unit_test(test_names_of_users),
 };
 
 RUN_TESTS(tests)

@@ -106,7 +106,7 @@ struct parameters {
         const char *text;
         struct varlink_int number, signal;
         bool flag;
-        struct varlink_array strings, ints;
+        struct varlink_array strings, ints, objects;
         int color;
         struct varlink_id128 id;
         struct varlink_process process;
@@ -119,6 +119,7 @@ static const struct varlink_field fields[] = {
         { "flag", VARLINK_BOOL, AT(flag) },
         { "strings", VARLINK_STRINGS, AT(strings) },
         { "ints", VARLINK_INTS, AT(ints), .min = 1, .max = INT32_MAX },
+        { "objects", VARLINK_OBJECTS, AT(objects) },
         { "color", VARLINK_ENUM, AT(color), .from_string = color_from_string },
         { "signal", VARLINK_SIGNAL, AT(signal) },
         { "id", VARLINK_ID128, AT(id) },
@@ -169,6 +170,49 @@ static void test_every_type(void **state) {
         assert_true(p.id.set && p.id.value.bytes[15] == 0xff);
         assert_true(p.process.set && p.process.pid == 42 && p.process.pidfd_id == 99 && p.process.boot_id.set);
         varlink_call_done(&c);
+}
+
+static void test_objects(void **state) {
+        static const struct varlink_field inner[] = {
+                { "type", VARLINK_INT, 0, .required = true, .min = 0, .max = 9 },
+                { NULL },
+        };
+        static const struct varlink_field outer[] = {
+                { "key", VARLINK_OBJECT, 0, .required = true },
+                { NULL },
+        };
+        static const struct {
+                const char *object, *wrong; /* wrong NULL: fine */
+        } cases[] = {
+                { "{\"key\":{\"type\":5}}", NULL },
+                { "{}", "key" },
+                { "{\"key\":5}", "key" },
+                { "{\"key\":{},\"x\":1}", "x" },
+                { "{\"key\":{}}", "type" },
+                { "{\"key\":{\"type\":10}}", "type" },
+                { "{\"key\":{\"type\":5,\"x\":null}}", "x" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                AUTO_BUF struct buf text = BUF_EMPTY;
+                struct varlink_object element, key = { NULL };
+                struct varlink_int type = { .set = false };
+                struct varlink_call c;
+                struct parameters p;
+                const char *wrong = NULL;
+                int r;
+
+                buf_printf(&text, "\"text\":\"t\",\"objects\":[{},%s]", cases[i].object);
+                extract(text.data, NULL, &c, &p);
+                assert_int_equal(p.objects.n, 2);
+                element = varlink_array_object(&p.objects, 1);
+                r = varlink_object_extract(&element, outer, &key, &wrong);
+                if (r >= 0)
+                        r = varlink_object_extract(&key, inner, &type, &wrong);
+                if (cases[i].wrong ? r != -EINVAL || !streq(wrong, cases[i].wrong) : r != 0 || type.value != 5)
+                        fail_msg("%s: %d, %s", cases[i].object, r, strempty(wrong));
+                varlink_call_done(&c);
+        }
 }
 
 static void test_absent(void **state) {
@@ -231,8 +275,13 @@ static void test_wrong_ones_are_named(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),   cmocka_unit_test(test_flags),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_every_type), cmocka_unit_test(test_absent), cmocka_unit_test(test_wrong_ones_are_named),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_every_type),
+        cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_wrong_ones_are_named),
 };
 
 RUN_TESTS(tests)

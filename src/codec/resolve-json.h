@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* codec/resolve-json.h: address records, as io.systemd.Resolve.Hook answers with them: as JSON and as on the wire (RFC 1035). */
+#pragma once
+
+#include <stdbool.h>
+
+#include "codec/json-text.h"
+#include "core/ports.h"
+
+#define RESOLVE_CLASS_IN 1
+#define RESOLVE_TYPE_A 1
+#define RESOLVE_TYPE_AAAA 28
+#define RESOLVE_ANY 255 /* type or class */
+
+/* Machine names are nearly host names: a label may have 64 bytes there, and 63 here. */
+bool resolve_name_is_valid(const char *name);
+/* One element of `answer`. name: resolve_name_is_valid(). Its time to live is 0: addresses of containers change. */
+void resolve_json_add(struct json_text *j, const char *name, const struct address *a);
