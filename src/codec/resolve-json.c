@@ -2,6 +2,8 @@
 #include "codec/resolve-json.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <jansson.h>
 #include <string.h>
 
 #include "core/name.h"
@@ -84,4 +86,51 @@ void resolve_json_add(struct json_text *j, const char *name, const struct addres
         if (buf_error(&raw) < 0)
                 j->out->error = buf_error(&raw);
         json_text_end_object(j);
+}
+
+/* 1: *ret is filled. 0: not an address. */
+static int decode_record(const json_t *entry, struct view_address *ret) {
+        const json_t *rr = json_object_get(entry, "rr"), *key = json_object_get(rr, "key");
+        json_int_t type = json_integer_value(json_object_get(key, "type"));
+        const json_t *bytes = json_object_get(rr, "address");
+        struct view_address a = { .family = type == RESOLVE_TYPE_A ? VIEW_INET : VIEW_INET6 };
+
+        if (type != RESOLVE_TYPE_A && type != RESOLVE_TYPE_AAAA)
+                return 0;
+        if (json_array_size(bytes) != (type == RESOLVE_TYPE_A ? 4 : 16))
+                return -EBADMSG;
+        for (size_t i = 0; i < json_array_size(bytes); i++) {
+                const json_t *byte = json_array_get(bytes, i);
+
+                if (!json_is_integer(byte) || json_integer_value(byte) < 0 || json_integer_value(byte) > 255)
+                        return -EBADMSG;
+                a.bytes[i] = (uint8_t) json_integer_value(byte);
+        }
+        *ret = a;
+        return 1;
+}
+
+int resolve_answer_decode(const struct varlink_answer *answer, struct view_address **ret, size_t *ret_n) {
+        const json_t *list = json_object_get(answer->parameters, "answer");
+        AUTO_FREE struct view_address *found = NULL;
+        size_t n = 0;
+
+        if (!json_is_integer(json_object_get(answer->parameters, "rcode")) ||
+            json_integer_value(json_object_get(answer->parameters, "rcode")) != 0)
+                return 0;
+        if (!json_is_array(list) || json_array_size(list) > MACHINE_VIEW_ADDRESSES_MAX)
+                return -EBADMSG;
+        found = calloc(json_array_size(list) + 1, sizeof(*found));
+        if (!found)
+                return -ENOMEM;
+        for (size_t i = 0; i < json_array_size(list); i++) {
+                int r = decode_record(json_array_get(list, i), found + n);
+
+                if (r < 0)
+                        return r;
+                n += (size_t) r;
+        }
+        *ret = STEAL(found);
+        *ret_n = n;
+        return 1;
 }

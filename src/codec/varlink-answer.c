@@ -76,8 +76,21 @@ int varlink_answer_decode(const char *text, size_t size, struct varlink_answer *
         return 0;
 }
 
+const char *varlink_answer_string(const struct varlink_answer *a, const char *key) {
+        return json_string_value(json_object_get(a->parameters, key));
+}
+
+int varlink_answer_unsigned(const struct varlink_answer *a, const char *key, uint64_t max, uint64_t *ret) {
+        const json_t *value = json_object_get(a->parameters, key);
+
+        if (!json_is_integer(value) || json_integer_value(value) < 0 || (uint64_t) json_integer_value(value) > max)
+                return -ENODATA;
+        *ret = (uint64_t) json_integer_value(value);
+        return 0;
+}
+
 const char *varlink_answer_message(const struct varlink_answer *a) {
-        return json_string_value(json_object_get(a->parameters, "message"));
+        return varlink_answer_string(a, "message");
 }
 
 void varlink_answer_done(struct varlink_answer *a) {

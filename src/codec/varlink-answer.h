@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/auto.h"
 
@@ -27,4 +28,7 @@ struct varlink_answer {
 int varlink_answer_decode(const char *text, size_t size, struct varlink_answer *ret);
 /* The sentence that an error of org.muster.Machine1 carries; NULL: none. Borrowed, and as hostile as the rest. */
 const char *varlink_answer_message(const struct varlink_answer *a);
+/* Single parameters: absent, of another type, or above max: NULL, -ENODATA. */
+const char *varlink_answer_string(const struct varlink_answer *a, const char *key);
+int varlink_answer_unsigned(const struct varlink_answer *a, const char *key, uint64_t max, uint64_t *ret);
 void varlink_answer_done(struct varlink_answer *a);

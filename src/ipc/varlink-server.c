@@ -3,7 +3,6 @@
 #include "ipc/varlink-server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +11,7 @@
 #include "base/log.h"
 #include "ipc/varlink-connection.h"
 #include "ipc/varlink-internal.h"
-#include "sys/fileio.h"
+#include "sys/procfs.h"
 
 #define ACCEPT_AT_ONCE 64
 #define TICK_USEC UINT64_C(5000000)
@@ -132,15 +131,6 @@ static int open_doors(struct varlink_server *v, const char *run) {
         return 0;
 }
 
-static void read_boot_id(struct id128 *ret) {
-        AUTO_FREE char *text = NULL;
-
-        if (read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, NULL) < 0)
-                return;
-        text[strcspn(text, "\n")] = '\0';
-        id128_from_string(text, ret);
-}
-
 int varlink_server_new(sd_event *e, struct service *s, const struct varlink_config *config,
                        struct varlink_server **ret) {
         AUTO(varlink_server_freep) struct varlink_server *v = calloc(1, sizeof(*v));
@@ -154,7 +144,7 @@ int varlink_server_new(sd_event *e, struct service *s, const struct varlink_conf
         v->event = sd_event_ref(e);
         v->service = s;
         v->log_control = config->log_control;
-        read_boot_id(&v->boot_id);
+        (void) proc_boot_id(&v->boot_id); /* all zero where it cannot be read */
         r = open_doors(v, config->run);
         if (r >= 0)
                 r = sd_event_add_time_relative(e, &v->ticker, CLOCK_MONOTONIC, TICK_USEC, 0, on_tick, v);

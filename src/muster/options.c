@@ -215,6 +215,11 @@ static int set_remove(struct options *o, const char *value) {
         return 0;
 }
 
+static int set_group(struct options *o, const char *value) {
+        o->group = true;
+        return 0;
+}
+
 static int set_timeout(struct options *o, const char *value) {
         return parse_usec(value, &o->timeout_usec) < 0 ? wrong("timeout", value, "a time such as 30, 500ms or 2min")
                                                        : 0;
@@ -357,6 +362,7 @@ static const struct row rows[] = {
         { "guest", 0, NULL, OURS, set_guest, "logs: the journal inside the machine" },
         { "raw", 0, NULL, OURS, set_raw, "logs: the bytes as they were, not for terminals" },
         { "remove", 0, NULL, OURS, set_remove, "logs: remove the log of a machine that is gone" },
+        { "group", 0, NULL, OURS, set_group, "user: groups, not users" },
         { "timeout", 0, "TIME", OURS, set_timeout, "wait, exec, shell: give up after this time" },
         { "user", 'u', "USER", OURS, set_user, "exec, shell: as this user of the machine, name or number" },
         { "uid", 0, "USER", BOTH, set_user, "the same" },

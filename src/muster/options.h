@@ -52,7 +52,7 @@ struct options {
         int signal;             /* 0: not given */
         bool wait_stopped;      /* --for=stopped */
         uint64_t timeout_usec;  /* UINT64_MAX: none */
-        bool follow, guest, raw, remove;
+        bool follow, guest, raw, remove, group;
         bool has_lines;
         uint32_t lines;            /* --lines=, when has_lines; UINT32_MAX: all */
         const char *since, *until; /* as they were given; NULL: not given */

@@ -6,13 +6,16 @@
 #include "base/str.h"
 #include "codec/json-out.h"
 #include "codec/machine-view.h"
+#include "codec/resolve-json.h"
 #include "codec/varlink-answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         AUTO_BUF struct buf out = BUF_EMPTY;
         struct varlink_answer answer;
+        struct view_address *addresses = NULL;
         struct machine_view view;
+        size_t n = 0;
 
         if (varlink_answer_decode((const char *) data, size, &answer) < 0)
                 return 0;
@@ -22,6 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 (void) machine_view_os(&view, "ID");
                 machine_view_done(&view);
         }
+        if (resolve_answer_decode(&answer, &addresses, &n) > 0 && n > MACHINE_VIEW_ADDRESSES_MAX)
+                abort();
+        free(addresses);
         varlink_answer_done(&answer);
         (void) json_pretty((const char *) data, size, &out);
         return 0;

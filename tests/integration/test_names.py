@@ -11,7 +11,7 @@ import time
 
 import pytest
 import world
-from world import muster, run_client
+from world import run_client
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 USERS = "/run/systemd/userdb/io.systemd.Machine"
@@ -135,6 +135,12 @@ def resolve(*keys):
 A, AAAA, MX, ANY = 1, 28, 15, 255
 
 
+def muster(*arguments, **options):
+    """Looking for leaks more than doubles the time of a program that ends at once: what fails is looked at for them."""
+    fine = options.get("check", True)
+    return world.muster(*arguments, environment=dict(ASAN_OPTIONS=f"detect_leaks={int(not fine)}"), **options)
+
+
 @pytest.fixture
 def netted(musterd_without_bus, processes):
     leader = processes.sleeper(unshare=["-n"])
@@ -198,6 +204,50 @@ def test_query_filter(netted, processes):
         registry.call("io.systemd.Machine.Unregister", {"name": "new"})
         time.sleep(0.15)
         assert registry.names() == ["n" * 64, "shared", "web.example"]
+
+
+def test_muster_resolve(netted, musterd_without_bus):
+    def check():
+        lines = [line.split() for line in muster("resolve", "web.example").stdout.splitlines()]
+        assert [line[0] for line in lines[:2]] == ["10.1.2.3", "2001:db8::7"] and {line[1] for line in lines} == {"web.example"}
+        assert all(line[0].endswith("%1") for line in lines[2:] if line[0].startswith("fe80"))
+        [answer] = json.loads(muster("resolve", "web.example", "-j").stdout)
+        assert answer == {"machine": "web.example", "addresses": [line[0] for line in lines]}
+        result = muster("resolve", "none", "web.example", "shared", "a_b", check=False)
+        assert result.returncode == 1 and "10.1.2.3" in result.stdout
+        assert all(text in result.stderr for text in ("There is no machine", "no network of its own", "is no machine name"))
+    assert "virtual machine" in muster("resolve", "vm", check=False).stderr
+    check()
+    musterd_without_bus.kill()
+    check()
+    command = [pathlib.Path(os.environ["MUSTER_BUILD"]) / "muster", "resolve", "web.example"]
+    quickly = dict(ASAN_OPTIONS="detect_leaks=0")
+    result = run_client(command, check=False, environment=quickly, preexec_fn=world.drop_privileges(4242))
+    assert result.returncode == 1 and "only root" in result.stderr
+    musterd_without_bus.start()
+    assert "10.1.2.3" in run_client(command, environment=quickly, preexec_fn=world.drop_privileges(4242)).stdout
+
+
+def test_muster_user(mini, musterd_without_bus):
+    def check():
+        two = {"kind": "user", "machine": "mini", "name": "vu-mini-2", "inside": 2, "host": UID + 2, "count": 1}
+        for word in (str(UID + 2), "mini:2", "vu-mini-2"):
+            assert json.loads(muster("user", word, "-j").stdout) == [two]
+        lines = muster("user", UID + 2, "plain:7").stdout.split()
+        assert lines == ["MACHINE", "INSIDE", "HOST", "NAME", "mini", "2", str(UID + 2), "vu-mini-2", "plain", "7", "7", "vu-plain-7"]
+        for word in (str(GID + 3), "mini:3", "vg-mini-3"):
+            assert json.loads(muster("user", "--group", word, "-j").stdout)[0]["name"] == "vg-mini-3"
+        assert muster("user", "--no-legend").stdout.split() == ["mini", "0", str(UID), "65536"]
+        assert json.loads(muster("user", "--group", "-j").stdout) == [
+            {"kind": "group", "machine": "mini", "name": None, "inside": 0, "host": GID, "count": 65536}]
+        result = muster("user", "1000", "900000000", "mini:65536", "none:1", "mini:2", check=False)
+        assert result.returncode == 1 and "vu-mini-2" in result.stdout and result.stderr.count("\n") == 4
+    check()
+    words = ["vg-mini-3", "mini", "mini:", "a_b:1", "mini:-1", "9" * 30, "a" * 80 + ":1"]
+    assert muster("user", *words, check=False).stderr.count("muster: ") == len(words)
+    musterd_without_bus.kill()
+    check()
+    musterd_without_bus.start()
 
 
 # ---- the host's own programs ----
