@@ -73,6 +73,13 @@ static int supervisor_locate_limits(void *impl, pid_t pid, char **ret_unit) {
         return -ENXIO;
 }
 
+static void supervisor_stats(void *impl, const struct machine *m, struct machine_stats *ret) {
+        struct supervisor_cgroup *s = impl;
+
+        if (m->cgroup)
+                cgroup_host_stats(&s->host, m->cgroup, ret);
+}
+
 static int supervisor_plan(void *impl, const char *name, const struct scope_properties *props, struct placement *ret,
                            struct diag *d) {
         struct supervisor_cgroup *s = impl;
@@ -387,6 +394,7 @@ struct supervisor_port supervisor_cgroup_port(struct supervisor_cgroup *s) {
                 .abandon = supervisor_abandon,
                 .adopt = supervisor_adopt,
                 .sweep = supervisor_sweep,
+                .stats = supervisor_stats,
         };
 }
 

@@ -56,6 +56,13 @@ static int port_locate(void *impl, pid_t pid, struct placement *ret) {
         return cgroup_host_place(&s->host, pid, ret);
 }
 
+static void port_stats(void *impl, const struct machine *m, struct machine_stats *ret) {
+        struct supervisor_systemd *s = impl;
+
+        if (m->cgroup)
+                cgroup_host_stats(&s->host, m->cgroup, ret);
+}
+
 static int port_plan(void *impl, const char *name, const struct scope_properties *props, struct placement *ret,
                      struct diag *d) {
         struct supervisor_systemd *s = impl;
@@ -340,6 +347,7 @@ struct supervisor_port supervisor_systemd_port(struct supervisor_systemd *s) {
                 .abandon = port_abandon,
                 .adopt = port_adopt,
                 .sweep = port_sweep,
+                .stats = port_stats,
                 .passes_properties = true,
                 .refusal = port_refusal,
         };

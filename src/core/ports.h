@@ -17,6 +17,7 @@
 #include "core/machine.h"
 #include "core/scope.h"
 #include "core/session.h"
+#include "core/stats.h"
 #include "core/uidindex.h"
 #include "core/unit.h"
 
@@ -98,6 +99,8 @@ struct supervisor_port {
         /* May be NULL. The unit (malloc'ed) of a process for which locate() has none: on cgroup v1 one may be in a scope in the
          * hierarchies of its limits only. -ENXIO. */
         int (*locate_limits)(void *impl, pid_t pid, char **ret_unit);
+        /* May be NULL. What the machine uses: what is known is filled in, of what is initialised. */
+        void (*stats)(void *impl, const struct machine *m, struct machine_stats *ret);
 };
 
 /* ---- scopes without a machine (--scope-manager) ---- */

@@ -455,6 +455,8 @@ void connection_free(struct connection *c) {
                 subscription_cancel(c->subscription);
         if (c->domains)
                 domains_cancel(c->domains);
+        if (c->wait)
+                wait_cancel(c->wait);
         sd_event_source_disable_unref(c->io);
         sd_event_source_disable_unref(c->again);
         close(c->fd);

@@ -3,13 +3,8 @@
 #include "ipc/varlink-internal.h"
 
 static const struct varlink_method *const machine_methods[] = {
-        varlink_machine_methods,
-        varlink_image_methods,
-        varlink_service_methods,
-        varlink_event_methods,
-        varlink_session_methods,
-        varlink_common_methods,
-        NULL,
+        varlink_machine_methods, varlink_image_methods, varlink_service_methods, varlink_event_methods,
+        varlink_session_methods, varlink_state_methods, varlink_common_methods,  NULL,
 };
 static const char *const machine_interfaces[] = {
         "io.systemd",

@@ -17,6 +17,7 @@
 
 struct stream;       /* varlink-list.c: a List on its way */
 struct subscription; /* varlink-events.c: a reader of the journal */
+struct wait;         /* varlink-state.c: who waits for something to become of a machine */
 struct domains;      /* varlink-resolve.c: who wants to know the names that can be resolved */
 struct uid_count;
 
@@ -49,6 +50,7 @@ struct varlink_server {
         struct connection *connections;
         struct stream *streams;
         struct subscription *subscriptions;
+        struct wait *waits;
         struct domains *domains;
         sd_event_source *domains_timer;
         struct uid_count *counts;
@@ -77,6 +79,7 @@ struct connection {
         struct stream *stream;             /* being sent */
         struct subscription *subscription; /* likewise */
         struct domains *domains;           /* likewise */
+        struct wait *wait;                 /* likewise */
         bool oneway, more;                 /* of the call being carried out */
         bool busy, closing, processing;
         bool unfinished; /* stopped with work left that waits for nobody but us, or for room: another turn */
@@ -124,6 +127,7 @@ extern const struct varlink_method varlink_image_methods[];
 extern const struct varlink_method varlink_user_methods[];
 extern const struct varlink_method varlink_resolve_methods[];
 extern const struct varlink_method varlink_session_methods[];
+extern const struct varlink_method varlink_state_methods[];
 extern const struct varlink_method varlink_service_methods[];
 extern const struct varlink_method varlink_event_methods[];
 
@@ -147,8 +151,9 @@ bool varlink_find_target(struct connection *c, const struct target *t, struct ma
 /* Submits q (consumed) for the call; the answer is empty unless `finish` says otherwise. */
 void varlink_submit(struct connection *c, struct request *q, bool interactive, void (*finish)(struct request *q));
 
-/* varlink-session.c: io.systemd.Machine.Open. */
+/* varlink-session.c: io.systemd.Machine.Open; and a fault as org.muster.Machine1 has it, action: that would allow it, or NULL. */
 void varlink_open(struct connection *c, const struct varlink_call *call);
+void reply_with_sentence(struct connection *c, const struct fault *f, const char *action);
 
 /* ---- varlink-list.c ---- */
 void varlink_list(struct connection *c, const struct varlink_call *call);
@@ -164,6 +169,11 @@ void subscription_continue(struct subscription *s);
 void subscription_cancel(struct subscription *s);
 /* There is a new event. */
 void subscriptions_wake(struct varlink_server *v);
+
+/* ---- varlink-state.c ---- */
+void wait_cancel(struct wait *w);
+/* Answers those who wait for it. */
+void waits_tell(struct varlink_server *v, const struct event *e);
 
 /* ---- varlink-resolve.c ---- */
 /* Tells the names again, when they are others than before and the peer has taken the last ones. */

@@ -27,6 +27,7 @@ static void on_machine_removed(void *impl, const struct machine *m) {
 
 static void on_event(void *impl, const struct event *e) {
         subscriptions_wake(impl);
+        waits_tell(impl, e);
 }
 
 /* ---- accepting ---- */

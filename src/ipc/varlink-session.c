@@ -28,7 +28,7 @@ static const char *error_name(enum fault_kind kind) {
         }
 }
 
-static void reply_with_sentence(struct connection *c, const struct fault *f, const char *action) {
+void reply_with_sentence(struct connection *c, const struct fault *f, const char *action) {
         AUTO_BUF struct buf text = BUF_EMPTY;
         struct json_text j;
 

@@ -54,6 +54,7 @@ static const struct verb {
         { "wait", 1, ANY, true, verb_wait, "wait NAME...", "Wait until machines run, or are gone" },
         { "events", 0, ANY, true, verb_events, "events [NAME...]", "What happened to machines, and who did it" },
         { "logs", 0, ANY, true, verb_logs, "logs [NAME]", "Show what a machine said on its console" },
+        { "stats", 0, ANY, true, verb_stats, "stats [NAME...]", "Show what machines use: processor, memory, tasks" },
         { "resolve", 1, ANY, true, verb_resolve, "resolve NAME...", "Show the addresses of machines" },
         { "user", 0, ANY, true, verb_user, "user [UID|NAME:UID...]",
           "Which machine has a user number, and which number a user" },

@@ -21,5 +21,6 @@ int verb_exec(const struct options *o, char **args);
 int verb_shell(const struct options *o, char **args);
 int verb_login(const struct options *o, char **args);
 int verb_resolve(const struct options *o, char **args);
+int verb_stats(const struct options *o, char **args);
 int verb_user(const struct options *o, char **args);
 int verb_doctor(const struct options *o, char **args);

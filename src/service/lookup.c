@@ -88,6 +88,12 @@ int service_find_image(struct service *s, const char *name, struct fault *f) {
         return fault_set(f, FAULT_NO_SUCH_IMAGE, "No image '%s' is known.", strempty(shown));
 }
 
+void service_stats(struct service *s, const struct machine *m, struct machine_stats *ret) {
+        machine_stats_init(ret);
+        if (m->class != MACHINE_HOST && s->ports.supervisor.stats)
+                s->ports.supervisor.stats(s->ports.supervisor.impl, m, ret);
+}
+
 /* ---- users and groups (registry.md section 10) ---- */
 
 static int read_map(struct service *s, const struct machine *m, bool gid, struct idmap *ret, struct fault *f) {

@@ -66,6 +66,9 @@ int service_map_from(struct service *s, const struct machine *m, bool gid, uint3
 int service_map_to(struct service *s, bool gid, uint32_t outer, const struct machine **ret_m, uint32_t *ret_inner,
                    struct fault *f);
 
+/* What m uses now; .host and what has no control group use what is not known. */
+void service_stats(struct service *s, const struct machine *m, struct machine_stats *ret);
+
 /* A user or group of a container, as the host's user database has it. */
 struct machine_user {
         const struct machine *machine;
