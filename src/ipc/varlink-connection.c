@@ -21,14 +21,17 @@
 #include <uthash.h>
 
 #define CONNECTIONS_MAX 8192
-#define CONNECTIONS_PER_UID 1024 /* for users other than root */
+#define CONNECTIONS_PER_UID 1024         /* for users other than root */
+#define CROWD 64                         /* what a user has beyond that waits until everybody else was served */
+#define HELD_PER_UID ((size_t) 64 << 20) /* bytes in all of a user's connections */
 #define READ_SIZE 65536
+#define IDLE_OUTPUT 4096 /* memory that a connection may keep between two calls */
 #define CALLS_PER_TURN 64
 #define IDLE_TICKS 6 /* 30 s before the first call, with half a message, or without taking an answer */
 
 struct uid_count {
         uid_t uid;
-        size_t n;
+        size_t n, held;
         bool oom;
         UT_hash_handle hh;
 };
@@ -37,39 +40,47 @@ static void process_calls(struct connection *c);
 
 /* ---- counting ---- */
 
-static bool count_in(struct varlink_server *v, uid_t uid) {
+/* NULL: there are too many. */
+static struct uid_count *count_in(struct varlink_server *v, uid_t uid) {
         struct uid_count *u = NULL;
 
         if (v->n_connections >= CONNECTIONS_MAX)
-                return false;
+                return NULL;
         HASH_FIND(hh, v->counts, &uid, sizeof(uid), u);
         if (!u) {
                 u = calloc(1, sizeof(*u));
                 if (!u)
-                        return false;
+                        return NULL;
                 u->uid = uid;
                 HASH_ADD(hh, v->counts, uid, sizeof(u->uid), u);
                 if (u->oom) {
                         free(u);
-                        return false;
+                        return NULL;
                 }
         }
         if (uid != 0 && u->n >= CONNECTIONS_PER_UID)
-                return false;
+                return NULL;
         u->n++;
         v->n_connections++;
-        return true;
+        return u;
 }
 
-static void count_out(struct varlink_server *v, uid_t uid) {
-        struct uid_count *u = NULL;
-
+static void count_out(struct varlink_server *v, struct uid_count *u) {
         v->n_connections--;
-        HASH_FIND(hh, v->counts, &uid, sizeof(uid), u);
-        if (u && --u->n == 0) {
+        if (--u->n == 0) {
                 HASH_DEL(v->counts, u);
                 free(u);
         }
+}
+
+/* False: the connections of its user hold more than they may, and this is the one that has brought it. */
+static bool is_within_bounds(struct connection *c) {
+        size_t held = varlink_frame_pending(&c->in) + c->out.size - c->out_sent;
+        bool grows = held > c->held;
+
+        c->user->held += held - c->held;
+        c->held = held;
+        return !grows || c->user->held <= HELD_PER_UID;
 }
 
 /* ---- replies ---- */
@@ -274,7 +285,7 @@ static bool flush(struct connection *c) {
                 c->idle_ticks = 0;
         }
         c->out_sent = 0;
-        if (c->out.allocated > READ_SIZE)
+        if (c->out.allocated > (c->busy ? READ_SIZE : IDLE_OUTPUT))
                 buf_done(&c->out);
         else
                 buf_clear(&c->out);
@@ -314,8 +325,14 @@ static void turn(struct connection *c) {
         if (c->domains)
                 domains_continue(c->domains);
         process_calls(c);
-        if (flush(c))
+        if (!flush(c))
+                return;
+        if (is_within_bounds(c)) {
                 update_events(c);
+                return;
+        }
+        log_debug("Hanging up on a client of user %u: too much waits for that user.", (unsigned) c->uid);
+        connection_free(c);
 }
 
 /* False: more came than a call may bring; those that there is no room for the kernel has closed. */
@@ -405,9 +422,12 @@ void connection_new(const struct varlink_door *door, int fd) {
         struct varlink_server *v = door->server;
         struct ucred peer = { .uid = (uid_t) -1 };
         socklen_t size = sizeof(peer);
+        struct uid_count *user = NULL;
         struct connection *c;
 
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || !count_in(v, peer.uid)) {
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) >= 0)
+                user = count_in(v, peer.uid);
+        if (!user) {
                 close(fd);
                 return;
         }
@@ -416,15 +436,20 @@ void connection_new(const struct varlink_door *door, int fd) {
             sd_event_add_defer(v->event, &c->again, on_again, c) < 0) {
                 if (c)
                         sd_event_source_disable_unref(c->io);
-                count_out(v, peer.uid);
+                count_out(v, user);
                 close(fd);
                 free(c);
                 return;
         }
         sd_event_source_set_enabled(c->again, SD_EVENT_OFF);
+        if (peer.uid != 0 && user->n > CROWD) {
+                sd_event_source_set_priority(c->io, SD_EVENT_PRIORITY_IDLE);
+                sd_event_source_set_priority(c->again, SD_EVENT_PRIORITY_IDLE);
+        }
         c->server = v;
         c->door = door->type;
         c->fd = fd;
+        c->user = user;
         c->uid = peer.uid;
         c->pid = peer.pid;
         c->peer = PIDREF_EMPTY;
@@ -467,7 +492,8 @@ void connection_free(struct connection *c) {
                 varlink_server_listen(v, true);
         varlink_frame_done(&c->in);
         buf_done(&c->out);
-        count_out(v, c->uid);
+        c->user->held -= c->held;
+        count_out(v, c->user);
         free(c);
         /* Nobody left to look after; but it is also what ends a pause in accepting. */
         if (!v->connections && sd_event_source_get_enabled(v->doors[0].listen, NULL) > 0)

@@ -66,6 +66,8 @@ struct connection {
         sd_event_source *io, *again; /* again: another turn soon, without waiting for the peer */
         uid_t uid;
         pid_t pid;
+        struct uid_count *user;
+        size_t held;        /* bytes that came and were not taken, or wait to be sent, when its last turn had ended */
         struct pidref peer; /* without fd; set when first asked for */
         struct varlink_frame in;
         int in_fds[VARLINK_FDS_MAX]; /* came with bytes of in, and no call has taken them yet */

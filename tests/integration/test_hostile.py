@@ -5,8 +5,11 @@ import os
 import pathlib
 import random
 import resource
+import select
 import signal
 import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -383,3 +386,87 @@ def test_other_users_cannot_fill_it(musterd, processes):
                             preexec_fn=world.drop_privileges(uid))
     assert result.stdout.split() == ["org.varlink.service.PermissionDenied"], result
     assert names() == []
+
+
+CROWD = r"""
+import collections, json, socket, sys
+
+DOORS = ["machine/io.systemd.Machine", "userdb/io.systemd.Machine", "resolve.hook/io.systemd.Machine"]
+NAME = "x" * 200
+SAYS = [
+    b'{"method":"io.systemd.Machine.List","para', b"{", b"", b"\0" * 3000, b'{"method":5}\0',
+    b'{"method":"io.systemd.UserDatabase.GetUserRecord","parameters":{"uid":"5","service":"io.systemd.Machine"}}\0' * 50,
+    b'{"method":"io.systemd.UserDatabase.GetUserRecord","parameters":{"uid":655360000,"service":"io.systemd.Machine"}}\0' * 500,
+    b'{"method":"io.systemd.UserDatabase.GetUserRecord","parameters":{"uid":5,"uid":6,"service":"io.systemd.Machine"}}\0',
+    b'{"method":"io.systemd.Resolve.Hook.QueryFilter","more":true}\0',
+    b'{"method":"io.systemd.Resolve.Hook.QueryFilter"}\0' * 300,
+    json.dumps({"method": "io.systemd.Resolve.Hook.ResolveRecord", "parameters": {"question": [
+        {"key": {"type": 1, "name": "a." * 120}}] * 64}}).encode() + b"\0",
+    json.dumps({"method": "io.systemd.Resolve.Hook.ResolveRecord", "parameters": {"question": [[[[]]]] * 9}}).encode() + b"\0",
+    b'{"method":"io.systemd.Machine.List","more":true}\0' * 200,
+    b'{"method":"org.muster.Machine1.Subscribe","more":true,"parameters":{"follow":true}}\0',
+    b'{"method":"org.muster.Machine1.Wait","parameters":{"name":"m1"}}\0' * 30,
+    b'{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"io.systemd.Machine"}}\0' * 100,
+    b'{"method":"' + b"a" * 100000 + b'"}\0', b"\xff\xfe" * 1000,
+]
+BRACES = b"{" * (1 << 20)
+crowd, slow, hung_up = collections.deque(), [], 0
+for i in range(int(sys.argv[1])):
+    s = socket.socket(socket.AF_UNIX)
+    s.setblocking(False)
+    try:
+        s.connect("/run/systemd/" + DOORS[i % 3])
+        s.send(BRACES if i % 50 == 0 else SAYS[i // 3 % len(SAYS)])
+    except BlockingIOError:
+        pass
+    except ConnectionError:
+        hung_up += 1
+    crowd.append(s)
+    if i % 100 == 99:
+        slow.append(s)  # one byte at a time
+        for s in slow:
+            try:
+                s.send(b"{")
+            except OSError:
+                pass
+    if len(crowd) > 1100:
+        crowd.popleft().close()
+print("said", len(crowd), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_ten_thousand_hostile_connections(bus, build, processes, monkeypatch):
+    """Another user comes by every door, with half messages, braces, wrong types, keys that come twice, and does not read: everybody
+    else is served as before, and memory is bounded."""
+    monkeypatch.setenv("ASAN_OPTIONS", "quarantine_size_mb=1:thread_local_quarantine_size_kb=16")
+    musterd = world.Musterd(build, "--bus=no", "--log-level=warning")
+    musterd.start()
+    with world.Varlink() as v:
+        for i in range(50):
+            v.register(f"m{i}", processes.sleeper())
+        before = private_kib(musterd.pid)
+        crowd = subprocess.Popen([sys.executable, "-c", CROWD, "10000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                 preexec_fn=world.drop_privileges(4242))
+        took, most = [], 0
+        while True:
+            begun = time.monotonic()
+            with world.Varlink("/run/systemd/userdb/io.systemd.Machine") as users:
+                with pytest.raises(world.VarlinkError, match="NoRecordFound"):
+                    users.call("io.systemd.UserDatabase.GetUserRecord", {"uid": 655360000, "service": "io.systemd.Machine"})
+            v.call("io.systemd.service.Ping")
+            took.append(time.monotonic() - begun)
+            if len(took) % 16 == 1:  # it takes its time
+                most = max(most, private_kib(musterd.pid))
+            if select.select([crowd.stdout], [], [], 0.02)[0]:
+                break
+        assert crowd.stdout.readline().startswith("said")
+        took.sort()
+        print(f"{len(took)} times served, in {took[len(took) // 2]:.4f} s, {took[-1]:.4f} s at most; {before} KiB, {most} KiB at most")
+        # With as many other processes at work as there are in a run of all tests, each waits longer for a processor at times.
+        assert took[len(took) // 2] < 0.1 and most - before < (64 + 32) << 10
+        crowd.kill()
+        crowd.wait()
+        world.wait_until(lambda: len(os.listdir(f"/proc/{musterd.pid}/fd")) < 200, "them to be forgotten")
+        assert len(v.names()) == 50
+    musterd.finish()

@@ -201,6 +201,10 @@ def test_newer_varlinkctl(machine, suite):
     call = suite("varlinkctl", "call", "--more", socket, "io.systemd.Machine.List", "{}", "--json=short")
     rows = [json.loads(line) for line in call.stdout.replace("\x1e", "").splitlines() if line]
     assert {"linked", "second"} <= {row["name"] for row in rows}
+    stats = json.loads(suite("varlinkctl", "call", socket, "org.muster.Machine1.Stats", '{"name":"linked"}', "--json=short").stdout)
+    assert stats["name"] == "linked" and stats["cpuUsageUSec"] >= 0
+    text = suite("varlinkctl", "introspect", socket, "org.muster.Machine1").stdout
+    assert all(f"method {method}(" in text for method in ("Subscribe", "Exec", "Stats", "Wait"))
     result = suite("varlinkctl", "call", socket, "io.systemd.Machine.List", '{"name":"none"}', check=False)
     assert result.returncode != 0 and "NoSuchMachine" in result.stderr
     suite("varlinkctl", "call", socket, "io.systemd.Machine.Kill", '{"name":"linked","signal":9}')

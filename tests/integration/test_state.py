@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """org.muster.Machine1.Stats and Wait, and `muster stats`."""
 import json
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
 import time
 
 import pytest
 import world
 
 M = "org.muster.Machine1."
+MANUAL = pathlib.Path(__file__).resolve().parents[2] / "man" / "org.muster.Machine1.7.scd"
 EVERYWHERE = pytest.mark.modes("v2", "hybrid", "v1", "none")
 
 
@@ -83,3 +89,29 @@ def test_wait(musterd_without_bus, processes):
     musterd_without_bus.restart()
     with world.Varlink() as v:
         assert v.call(M + "Wait", {"name": "web"}) == ended
+
+
+def test_examples_of_the_manual(musterd_without_bus, processes):
+    """Each method has one, and it does what it says there. varlinkctl is played here; test_machinectl.py has the real one."""
+    blocks = re.findall(r"^```\n(.*?)^```\n", MANUAL.read_text(), re.M | re.S)
+    [program] = [block for block in blocks if block.startswith("#!/usr/bin/python3")]
+    calls = [shlex.split(block) for block in blocks if block.startswith("varlinkctl call")]
+    answers = {}
+    with world.Varlink() as v:
+        v.register("web", processes.sleeper())
+        for words in calls:
+            more = "--more" in words
+            socket, method, parameters = words[-3:]
+            assert socket == world.VARLINK_SOCKET
+            parameters = json.loads(parameters)
+            answers[method] = list(v.stream(method, parameters)) if more else v.call(method, parameters)
+        text = v.call("org.varlink.service.GetInterfaceDescription", {"interface": "org.muster.Machine1"})["description"]
+    assert set(re.findall(r"^method (\w+)", text, re.M)) == {method.removeprefix(M) for method in answers} | {"Exec"}
+    assert answers[M + "Stats"]["name"] == "web" and answers[M + "Wait"] == {}
+    assert [answer.keys() for answer in answers[M + "Subscribe"]] == [{"event"}, {"position"}]
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.stdout == "hello\nended: 4 7\n", ran
+    # All fields and errors that there are, are told of.
+    words = set(re.findall(r"[A-Za-z]+", MANUAL.read_text()))
+    assert set(re.findall(r"^\t(\w+):", text.split("method ", 1)[1], re.M)) <= words
+    assert set(re.findall(r"^error (\w+)", text, re.M)) <= words
