@@ -22,8 +22,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ["lint", "unit", "fuzz"]
 COMMANDS = ["test_cli.py"]  # of tests/integration: these have sanitizers in the commands they run
 OTHER_HALF = ["test_exec.py", "test_events.py", "test_logs.py"]  # of the rest
-TREES = ["bookworm", "busybox", "trixie", "forky", "bookworm-sysvinit", "bookworm-openrc", "bookworm-runit", "trixie-boot",
-         "forky-boot"]  # see tools/os-tree
+TREES = ["bookworm", "busybox", "bookworm-sysvinit", "bookworm-openrc", "bookworm-runit", "forky", "trixie"]  # see tools/os-tree
 SPAWN_FILES = ["test_options.py", "test_console_log.py", "test_drills.py", "test_kill.py", "test_places.py"]  # test_boot.py wants all trees
 SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
 VM_RUN = TOP / "tests" / "vm" / "run"

@@ -13,8 +13,8 @@ SYSTEMS = {
     "bookworm-sysvinit": "SIGPWR",
     "bookworm-openrc": "SIGPWR",
     "bookworm-runit": "SIGINT",
-    "trixie-boot": None,
-    "forky-boot": None,
+    "trixie": None,
+    "forky": None,
     "busybox": "SIGUSR2",
 }
 
