@@ -29,6 +29,17 @@ def says(status, text, *arguments, client=muster):
 
 
 @pytest.fixture
+def musterd(request, build):
+    """Without a bus: everything that muster does works so. Only stock machinectl, where ours is compared with it, needs one."""
+    if "as_machinectl" in request.fixturenames:
+        request.getfixturevalue("bus")
+    daemon = world.Musterd(build, *([] if "as_machinectl" in request.fixturenames else ["--bus=no"]))
+    daemon.start()
+    yield daemon
+    daemon.finish()
+
+
+@pytest.fixture
 def machines(musterd, processes):
     """Two of them, with all and with nothing to tell: {name: leader}."""
     rich = processes.sleeper(unshare=["-n"])
@@ -230,7 +241,7 @@ def complete(*words):
 
 
 def test_bash_completion(machines):
-    assert complete("st") == ["status", "stop"]
+    assert complete("st") == ["status", "stop", "stats"]
     assert complete("status", "") == [".host", "plain", "rich-1.x"]
     assert complete("kill", "ri") == ["rich-1.x"]
     assert complete("--json", "=", "p") == ["pretty"]
