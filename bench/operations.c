@@ -18,6 +18,8 @@
 #define SERVICE "org.freedesktop.machine1"
 #define MANAGER "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager"
 #define VARLINK_SOCKET "/run/systemd/machine/io.systemd.Machine"
+#define USERS_SOCKET "/run/systemd/userdb/io.systemd.Machine"
+#define NOBODYS_UID 4294900000U /* above those of all leaders */
 #define ANSWER_MAX (1U << 20)
 #define REMOVED_MATCH "type='signal',sender='" SERVICE "',path='/org/freedesktop/machine1',member='MachineRemoved'"
 #define REMOVED_USEC UINT64_C(10000000)
@@ -270,15 +272,24 @@ static int once_life(struct client *c) {
 
 /* ---- operations over Varlink ---- */
 
-static int begin_varlink(struct client *c) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = VARLINK_SOCKET };
+static int begin_on(struct client *c, const char *path) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
 
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
         if (!c->answer && !(c->answer = malloc(ANSWER_MAX + 1)))
                 return -ENOMEM;
         c->varlink_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (c->varlink_fd < 0 || connect(c->varlink_fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-                return complain(c, -errno, VARLINK_SOCKET);
+                return complain(c, -errno, path);
         return 0;
+}
+
+static int begin_varlink(struct client *c) {
+        return begin_on(c, VARLINK_SOCKET);
+}
+
+static int begin_users(struct client *c) {
+        return begin_on(c, USERS_SOCKET);
 }
 
 static void end_varlink(struct client *c) {
@@ -353,6 +364,72 @@ static int once_varlink_list(struct client *c) {
         return n == c->n_machines || n == c->n_machines + 1 ? 0 : complain(c, -EBADMSG, "List: not all machines");
 }
 
+static int list_one(struct client *c, const char *more) {
+        char text[256], name[32];
+
+        snprintf(text, sizeof(text), "{\"method\":\"io.systemd.Machine.List\",\"parameters\":{\"name\":\"%s\"%s}}",
+                 machine_name(pick(c), name), more);
+        return varlink_call(c, text);
+}
+
+static int once_list_one(struct client *c) {
+        return list_one(c, "");
+}
+
+static int once_list_one_metadata(struct client *c) {
+        return list_one(c, ",\"acquireMetadata\":\"graceful\"");
+}
+
+/* ---- users ---- */
+
+/* One answer, in which `wanted` must be. */
+static int ask_for_user(struct client *c, const char *key, const char *wanted) {
+        size_t have = 0;
+        char text[256];
+        int r;
+
+        snprintf(text, sizeof(text),
+                 "{\"method\":\"io.systemd.UserDatabase.GetUserRecord\",\"parameters\":{%s,"
+                 "\"service\":\"io.systemd.Machine\"}}",
+                 key);
+        r = send_call(c, text);
+        if (r < 0)
+                return r;
+        do {
+                ssize_t size = recv(c->varlink_fd, c->answer + have, ANSWER_MAX - have, 0);
+
+                if (size <= 0)
+                        return complain(c, size < 0 ? -errno : -ECONNRESET, "Varlink");
+                have += (size_t) size;
+        } while (c->answer[have - 1] != '\0');
+        return strstr(c->answer, wanted) ? 0 : complain(c, -EBADMSG, c->answer);
+}
+
+static int once_user_by_id(struct client *c) {
+        char key[64], wanted[64];
+        unsigned i = pick(c);
+
+        snprintf(key, sizeof(key), "\"uid\":%u", leader_uid(i, 1000));
+        snprintf(wanted, sizeof(wanted), "\"vu-m%u-1000\"", i);
+        return ask_for_user(c, key, wanted);
+}
+
+static int once_user_by_id_miss(struct client *c) {
+        char key[64];
+
+        snprintf(key, sizeof(key), "\"uid\":%u", NOBODYS_UID + pick(c) % 1000);
+        return ask_for_user(c, key, "NoRecordFound");
+}
+
+static int once_user_by_name(struct client *c) {
+        char key[64], wanted[64];
+        unsigned i = pick(c);
+
+        snprintf(key, sizeof(key), "\"userName\":\"vu-m%u-1000\"", i);
+        snprintf(wanted, sizeof(wanted), "\"uid\":%u", leader_uid(i, 1000));
+        return ask_for_user(c, key, wanted);
+}
+
 /* ---- programs ---- */
 
 static int once_run(struct client *c) {
@@ -389,6 +466,11 @@ const struct operation operations[] = {
         { "complete", 0, NULL, once_complete, NULL },
         { "varlink-register-pair", 0, begin_varlink, once_varlink_pair, end_varlink },
         { "varlink-list", 0, begin_varlink, once_varlink_list, end_varlink },
+        { "varlink-list-one", 0, begin_varlink, once_list_one, end_varlink },
+        { "varlink-list-one-metadata", 0, begin_varlink, once_list_one_metadata, end_varlink },
+        { "user-by-id", 0, begin_users, once_user_by_id, end_varlink },
+        { "user-by-id-miss", 0, begin_users, once_user_by_id_miss, end_varlink },
+        { "user-by-name", 0, begin_users, once_user_by_name, end_varlink },
         { "run", 0, NULL, once_run, NULL },
 };
 const size_t n_operations = sizeof(operations) / sizeof(*operations);

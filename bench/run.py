@@ -47,6 +47,11 @@ OPERATIONS = [
     ("get", ["get"], "dbus"),
     ("get-by-pid", ["get-by-pid"], "dbus"),
     ("map-to-user", ["map-to-user"], "dbus"),
+    ("varlink-list-one", ["varlink-list-one"], "varlink"),
+    ("varlink-list-one-metadata", ["varlink-list-one-metadata"], "varlink"),
+    ("user-by-id", ["user-by-id"], "users"),
+    ("user-by-id-miss", ["user-by-id-miss"], "users"),
+    ("user-by-name", ["user-by-name"], "users"),
 ]
 
 
@@ -212,7 +217,11 @@ class Bench:
         for _ in range(self.rounds):  # tells a slow or busy host from a slow daemon
             self.run(self.places[0], ["/bin/true"], "yardstick-bin-true", size)
         for ask, series, door in OPERATIONS:
+            before = places.private_kib(self.places[0].pid())[0]
             self.each_round(ask, series, size, door)
+            if ask == "varlink-list":  # a stream: what it takes is not to depend on how long it is
+                grown = places.private_kib(self.places[0].pid())[0] - before
+                self.results.add(self.places[0], f"varlink-list.grown.{size}", grown, "KiB")
         print(f"# {size} machines: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
     def start_places(self, trees):
