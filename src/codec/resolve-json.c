@@ -9,17 +9,22 @@
 #include "core/name.h"
 
 #define LABEL_MAX 63
+#define NAME_MAX_BYTES 253
 #define FAMILY_IPV4 2 /* AF_INET of every architecture */
 
-bool resolve_name_is_valid(const char *name) {
-        if (!machine_name_is_valid(name))
+bool resolve_question_is_valid(const char *name) {
+        if (strlen(name) > NAME_MAX_BYTES)
                 return false;
         for (size_t n; *name; name += n + (name[n] == '.')) {
                 n = strcspn(name, ".");
-                if (n > LABEL_MAX)
+                if (n == 0 || n > LABEL_MAX)
                         return false;
         }
         return true;
+}
+
+bool resolve_name_is_valid(const char *name) {
+        return machine_name_is_valid(name) && resolve_question_is_valid(name);
 }
 
 static void append_base64(struct buf *out, const uint8_t *p, size_t size) {

@@ -12,8 +12,9 @@
 #define RESOLVE_CLASS_IN 1
 #define RESOLVE_TYPE_A 1
 #define RESOLVE_TYPE_AAAA 28
-#define RESOLVE_ANY 255 /* type or class */
 
+/* Could it be asked for? Labels of 1 to 63 bytes, 253 in all, with or without a dot at the end; "" is the root. */
+bool resolve_question_is_valid(const char *name);
 /* Machine names are nearly host names: a label may have 64 bytes there, and 63 here. */
 bool resolve_name_is_valid(const char *name);
 /* One element of `answer`. name: resolve_name_is_valid(). Its time to live is 0: addresses of containers change. */

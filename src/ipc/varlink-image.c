@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* io.systemd.MachineImage: there to be found and asked; parameters are checked, and then it says that images are not managed. */
+#include <errno.h>
+
 #include "core/name.h"
 #include "ipc/varlink-internal.h"
 
@@ -7,16 +9,25 @@
 
 struct image_parameters {
         const char *name, *text;
+        int word;
         bool flag;
         struct varlink_int limit;
 };
+
+static int metadata_from_string(const char *s) {
+        return streq(s, "no") || streq(s, "yes") || streq(s, "graceful") ? 0 : -EINVAL;
+}
+
+static int mode_from_string(const char *s) {
+        return streq(s, "all") || streq(s, "hidden") ? 0 : -EINVAL;
+}
 
 #define IMAGE(member) offsetof(struct image_parameters, member)
 #define INTERACTIVE \
         { "allowInteractiveAuthentication", VARLINK_BOOL, IMAGE(flag) }
 static const struct varlink_field list_fields[] = {
         { "name", VARLINK_STRING, IMAGE(name) },
-        { "acquireMetadata", VARLINK_STRING, IMAGE(text) },
+        { "acquireMetadata", VARLINK_ENUM, IMAGE(word), .from_string = metadata_from_string },
         INTERACTIVE,
         { NULL },
 };
@@ -46,7 +57,7 @@ static const struct varlink_field limit_fields[] = {
         { NULL },
 };
 static const struct varlink_field clean_fields[] = {
-        { "mode", VARLINK_STRING, IMAGE(text), .required = true },
+        { "mode", VARLINK_ENUM, IMAGE(word), .required = true, .from_string = mode_from_string },
         INTERACTIVE,
         { NULL },
 };

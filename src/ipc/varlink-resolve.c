@@ -17,7 +17,6 @@
 #define TELL_AGAIN_USEC UINT64_C(100000)
 #define NAME_ERROR 3 /* rcode NXDOMAIN */
 #define QUESTIONS_MAX 64
-#define DOMAIN_MAX 255 /* bytes */
 
 enum { WANTS_A = 1, WANTS_AAAA = 2 };
 
@@ -173,11 +172,9 @@ static void take_question(struct service *s, const struct question *q, struct wa
         if (!m || (w->machine && w->machine != m))
                 return;
         w->machine = m;
-        if (class != RESOLVE_CLASS_IN && class != RESOLVE_ANY)
-                return;
-        if (q->type.value == RESOLVE_TYPE_A || q->type.value == RESOLVE_ANY)
+        if (class == RESOLVE_CLASS_IN && q->type.value == RESOLVE_TYPE_A)
                 w->families |= WANTS_A;
-        if (q->type.value == RESOLVE_TYPE_AAAA || q->type.value == RESOLVE_ANY)
+        if (class == RESOLVE_CLASS_IN && q->type.value == RESOLVE_TYPE_AAAA)
                 w->families |= WANTS_AAAA;
 }
 
@@ -190,10 +187,9 @@ static bool read_questions(struct service *s, const struct varlink_array *questi
                 const char *wrong;
 
                 if (varlink_object_extract(&object, question_fields, &q, &wrong) < 0 ||
-                    varlink_object_extract(&q.key, key_fields, &q, &wrong) < 0)
+                    varlink_object_extract(&q.key, key_fields, &q, &wrong) < 0 || !resolve_question_is_valid(q.name))
                         return false;
-                if (strlen(q.name) <= DOMAIN_MAX)
-                        take_question(s, &q, w);
+                take_question(s, &q, w);
         }
         return true;
 }

@@ -86,6 +86,14 @@ static void get_record(struct connection *c, const struct varlink_call *call, bo
 
         if (!varlink_extract(c, call, group ? group_fields : user_fields, &p) || !is_for_us(c, &p))
                 return;
+        if (p.id.set && p.id.value == UINT16_MAX) { /* (uid_t) -1 of old: nobody's */
+                reply_invalid(c, group ? "gid" : "uid");
+                return;
+        }
+        if (p.name && !*p.name) {
+                reply_invalid(c, group ? "groupName" : "userName");
+                return;
+        }
         if (!p.id.set && !p.name) {
                 reply_error(c, INTERFACE "EnumerationNotSupported", NULL, NULL);
                 return;

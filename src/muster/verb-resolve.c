@@ -25,16 +25,19 @@ static int no_network(const char *name) {
 /* ---- from the registry ---- */
 
 static void encode_question(const char *name, struct buf *out) {
+        static const unsigned types[] = { RESOLVE_TYPE_A, RESOLVE_TYPE_AAAA };
         struct json_text j = JSON_TEXT(out);
 
         json_text_begin_object(&j, NULL);
         json_text_begin_array(&j, "question");
-        json_text_begin_object(&j, NULL);
-        json_text_begin_object(&j, "key");
-        json_text_unsigned(&j, "type", RESOLVE_ANY);
-        json_text_string(&j, "name", name);
-        json_text_end_object(&j);
-        json_text_end_object(&j);
+        for (size_t i = 0; i < ELEMENTS(types); i++) {
+                json_text_begin_object(&j, NULL);
+                json_text_begin_object(&j, "key");
+                json_text_unsigned(&j, "type", types[i]);
+                json_text_string(&j, "name", name);
+                json_text_end_object(&j);
+                json_text_end_object(&j);
+        }
         json_text_end_array(&j);
         json_text_end_object(&j);
         buf_append_char(out, '\0');

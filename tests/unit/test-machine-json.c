@@ -109,6 +109,10 @@ static void test_resolved(void **state) {
         assert_true(resolve_name_is_valid("a.b-c"));
         assert_true(resolve_name_is_valid("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
         assert_false(resolve_name_is_valid("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+        assert_true(resolve_question_is_valid("") && resolve_question_is_valid("a_b.c.") &&
+                    resolve_question_is_valid("A"));
+        assert_false(resolve_question_is_valid(".") || resolve_question_is_valid(".a") ||
+                     resolve_question_is_valid("a..b"));
         assert_false(resolve_name_is_valid("a_b") || resolve_name_is_valid("") || resolve_name_is_valid("a."));
 }
 
