@@ -316,7 +316,7 @@ void varlink_list(struct connection *c, const struct varlink_call *call) {
 
         if (!varlink_extract(c, call, list_fields, &p))
                 return;
-        all = isempty(p.target.name) && !p.target.pid.set;
+        all = !p.target.name && !p.target.pid.set;
         if (!all && !varlink_find_target(c, &p.target, &m))
                 return;
         if (all && !c->more) {

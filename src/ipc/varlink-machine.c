@@ -48,7 +48,7 @@ bool varlink_find_target(struct connection *c, const struct target *t, struct ma
         struct fault f = FAULT_OK;
         pid_t pid = -1;
 
-        if (!isempty(t->name) && !streq(t->name, HOST_MACHINE_NAME) && !machine_name_is_valid(t->name)) {
+        if (t->name && !streq(t->name, HOST_MACHINE_NAME) && !machine_name_is_valid(t->name)) {
                 reply_invalid(c, "name");
                 return false;
         }

@@ -256,6 +256,10 @@ void varlink_open(struct connection *c, const struct varlink_call *call) {
 
         if (!varlink_extract(c, call, open_fields, &p) || !varlink_find_target(c, &p.target, &m))
                 return;
+        if (p.user && *p.user && !session_user_is_valid(p.user)) { /* also where there is no use for one */
+                reply_invalid(c, "user");
+                return;
+        }
         if (opening_request(c, &p, m->name, &q) < 0)
                 c->closing = true;
         else

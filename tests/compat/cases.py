@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The questions. Each case gets a fresh target and gives a dictionary of what it saw; the keys are what docs/compatibility.md
 names. Nothing here says what is right: the original does."""
+import functools
 import os
 import pathlib
 import re
@@ -14,6 +15,8 @@ import dbus
 from target import (MACHINE, MACHINE1, MANAGER, MANAGER_PATH, PROPERTIES, STATE, SYSTEMD1, unique, wait)
 
 ALL = {}
+USERS = "/run/systemd/userdb/io.systemd.Machine"
+HOOK = "/run/systemd/resolve.hook/io.systemd.Machine"
 
 
 def case(name):
@@ -858,6 +861,45 @@ def varlink_mapping(t):
             "to": ask("MapTo", uid=524290), "to both": ask("MapTo", uid=524290, gid=600001),
             "to nobody": ask("MapTo", uid=900000), "to the host": ask("MapTo", uid=5), "to host's group": ask("MapTo", gid=5),
             "to nothing": ask("MapTo")}
+
+
+@case("users")
+def users(t):
+    pid = t.unshared("-U")
+    for kind, start in (("uid", 655360000), ("gid", 720896000)):
+        pathlib.Path(f"/proc/{pid}/{kind}_map").write_text(f"0 {start} 65536\n")
+    t.place("umapped.scope", pid)
+    t.register("umapped", u32(pid))
+
+    def ask(method, more=False, service="io.systemd.Machine", **query):
+        return t.varlink("io.systemd.UserDatabase." + method, {"service": service, **query}, more, path=USERS)
+    user, group = (functools.partial(ask, f"Get{kind}Record") for kind in ("User", "Group"))
+    return {"by number": user(uid=655360002), "by name": user(userName="vu-umapped-2"), "in a stream": user(uid=655360002, more=True),
+            "group": group(gid=720896003), "group by name": group(groupName="vg-umapped-3"),
+            "agree": user(uid=655360002, userName="vu-umapped-2"), "disagree": user(uid=655360002, userName="vu-umapped-3"),
+            "of nobody": user(uid=655360000 + 65536), "beyond inside": user(uid=655360000 + 65535),
+            "of the host": user(uid=1000), "beyond": user(userName="vu-umapped-65536"),
+            "of no machine": user(userName="vu-none-2"), "leading zero": user(userName="vu-umapped-02"),
+            "name of a group": user(userName="vg-umapped-2"), "other name": user(userName="root"), "all": user(), "all, more": user(more=True),
+            "other service": user(uid=655360002, service="x"), "memberships": ask("GetMemberships"),
+            "memberships of other service": ask("GetMemberships", service="x"),
+            "refused": {"nobody": user(uid=65535), "negative": user(uid=-1), "text": user(uid="5"), "empty": user(userName=""),
+                        "filter": user(uidMin=5), "group's": user(gid=5)}}
+
+
+@case("resolve")
+def resolve(t):
+    pid = t.unshared("-n")
+    subprocess.run(["nsenter", "-t", str(pid), "-n", "sh", "-c", "ip link set lo up; ip addr add 10.9.8.7/32 dev lo scope global"],
+                   check=True)
+    t.place("rnetted.scope", pid)
+    t.register("rnetted.x", u32(pid))
+    ask = lambda *keys: t.varlink("io.systemd.Resolve.Hook.ResolveRecord", {"question": [  # noqa: E731
+        {"key": {"type": kind, "name": name}} for kind, name in keys]}, path=HOOK)
+    return {"address": ask((1, "rnetted.x")), "other family": ask((28, "rnetted.x")), "both": ask((1, "rnetted.x"), (28, "rnetted.x")),
+            "other type": ask((15, "rnetted.x")), "any type": ask((255, "rnetted.x")), "below": ask((1, "a.rnetted.x")),
+            "above": ask((1, "x")), "other case": ask((1, "RNETTED.x")), "no name": ask((1, ".host")), "nothing": ask(),
+            "names": t.varlink("io.systemd.Resolve.Hook.QueryFilter", path=HOOK)}
 
 
 @case("varlink/service")

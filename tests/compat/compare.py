@@ -14,7 +14,7 @@ import re
 import sys
 
 # What is not in an original of before that version is compared with nothing.
-SINCE = {"register-ex*": 262, "create-ex*": 262, "varlink/*": 262}
+SINCE = {"register-ex*": 262, "create-ex*": 262, "varlink/*": 262, "resolve/*": 262}
 
 
 def admitted(document, version):

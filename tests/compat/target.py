@@ -158,7 +158,7 @@ class Target:
         self.signals_seen = Signals()
         return self.signals_seen
 
-    def varlink(self, method, parameters=None, more=False):
+    def varlink(self, method, parameters=None, more=False, path=VARLINK):
         """Replies as ["ok", ...], or [error, parameters]."""
         message = {"method": method, "parameters": parameters or {}}
         if more:
@@ -166,7 +166,7 @@ class Target:
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(30)
             try:
-                s.connect(VARLINK)
+                s.connect(path)
             except OSError as e:
                 return [type(e).__name__]
             s.sendall(json.dumps(message).encode() + b"\0")

@@ -108,6 +108,8 @@ def test_streamed_list(musterd_without_bus, processes):
             v.register(f"m{i}", leader)
         assert v.names() == sorted(f"m{i}" for i in range(20))
         fails("org.varlink.service.ExpectedMore", v.call, MACHINE + "List", {})
+        fails("org.varlink.service.InvalidParameter", v.call, MACHINE + "List", {"name": ""})
+        fails("org.varlink.service.InvalidParameter", v.call, MACHINE + "Open", {"name": "m0", "mode": "tty", "user": "a:b"})
 
 
 def test_metadata(musterd_without_bus, processes):
