@@ -29,8 +29,10 @@
 
 #include "muster-enter/enter.h"
 #include "spec/spec.h"
+#include "sys/clone-beside.h"
 #include "sys/protect-self.h"
 
+#define STACK_BYTES 65536 /* of the second process; the third goes on there */
 #define ASKING_SECONDS 30 /* a file system of the machine may hang, and then so do we: not for ever */
 
 static int read_request(struct session **ret) {
@@ -109,9 +111,18 @@ static int prepare(struct enter *e, struct diag *d) {
         return r;
 }
 
+static void be_joiner(void *userdata) {
+        struct enter *e = userdata;
+
+        close(e->channel[0]);
+        join(e);
+}
+
 /* Born in the machine's control group of cgroup2: to be moved there later would wait for a grace period of the kernel, several
- * milliseconds (CLONE_INTO_CGROUP, Linux 5.7). */
+ * milliseconds (CLONE_INTO_CGROUP, Linux 5.7). Without memory of its own, but where it has to be alone with that: setns(2) of a time
+ * namespace. */
 static pid_t clone_joiner(struct enter *e, int *ret_pidfd) {
+        static char stack[STACK_BYTES] __attribute__((aligned(16)));
         struct clone_args args = { .flags = CLONE_PIDFD,
                                    .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
                                    .exit_signal = SIGCHLD };
@@ -122,32 +133,23 @@ static pid_t clone_joiner(struct enter *e, int *ret_pidfd) {
                         args.flags |= CLONE_INTO_CGROUP;
                         args.cgroup = (uint64_t) e->leader.cgroups[i].fd;
                 }
+        if (!(e->leader.namespaces & CLONE_NEWTIME))
+                return clone_beside(&args, stack, sizeof(stack), be_joiner, e);
         pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        if (pid == 0)
+                be_joiner(e);
         return pid < 0 ? -errno : pid;
 }
 
 static int start(struct enter *e, struct diag *d) {
-        int pidfd = -EBADF, null;
+        int pidfd = -EBADF;
         pid_t pid = clone_joiner(e, &pidfd);
 
-        if (pid == 0) {
-                close(e->channel[0]);
-                join(e);
-        }
         if (pid == -EAGAIN)
                 return diag_set(d, pid, NULL, "The machine has no room for another process: its limit is reached.");
         if (pid < 0)
                 return diag_set(d, pid, NULL, "Cannot start a process in the machine's control group: %s.",
                                 strerror(-pid));
-        /* The ends of the command's pipes are its own, and the machine's root is to be unmounted when the machine wants. */
-        close(e->channel[1]);
-        close(STEAL_FD(e->leader.root));
-        null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        for (int i = 0; i < 3; i++)
-                if (null < 0 || dup2(null, i) < 0)
-                        close(i);
-        if (null > 2)
-                close(null);
         return watch(e, pidfd);
 }
 

@@ -249,11 +249,35 @@ static void turn(struct watch *w) {
         check_time(w);
 }
 
+/* The second process has our memory until it ends (sys/clone-beside.h), so nothing is done before, unless it takes too long or nobody
+ * wants it any more: then it never comes so far as to use that. */
+static void await_joiner(const struct watch *w) {
+        struct pollfd slots[] = { { .fd = w->joiner, .events = POLLIN },
+                                  { .fd = w->e->session->detach ? -1 : w->e->status } };
+
+        (void) poll(slots, ELEMENTS(slots), (int) (START_USEC / 1000));
+}
+
+/* The ends of the command's pipes are its own, and the machine's root is to be unmounted when the machine wants. */
+static void let_go(struct enter *e) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        close(e->channel[1]);
+        close(STEAL_FD(e->leader.root));
+        for (int i = 0; i < 3; i++)
+                if (null < 0 || dup2(null, i) < 0)
+                        close(i);
+        if (null > 2)
+                close(null);
+}
+
 int watch(struct enter *e, int joiner_pidfd) {
         struct watch w = { .e = e, .joiner = joiner_pidfd, .pidfd = -EBADF, .channel_open = true, .status_open = true };
 
         w.deadline = now_usec() + START_USEC;
         w.kill_at = UINT64_MAX;
+        await_joiner(&w);
+        let_go(e);
         while (!is_over(&w))
                 turn(&w);
         return 0;

@@ -12,7 +12,6 @@
  *        failure.c     error names -> sentences
  *
  * Called as machinectl it knows only what machinectl knows, and exits with 1 where muster exits with 2. */
-#include <locale.h>
 #include <stdio.h>
 
 #include "base/auto.h"
@@ -136,7 +135,6 @@ int main(int argc, char **argv) {
 
         if (argc < 1)
                 return EXIT_FAILURE;
-        setlocale(LC_ALL, "");
         o.machinectl = streq(slash ? slash + 1 : argv[0], "machinectl");
         switch (options_parse(argc, argv, &o, &args)) {
         case OPTIONS_DONE:

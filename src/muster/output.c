@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -37,7 +38,12 @@ const char *output_normal(void) {
         return colours_wanted() ? "\x1b[0m" : "";
 }
 
+void output_use_locale(void) {
+        setlocale(LC_CTYPE, "");
+}
+
 bool output_is_utf8(void) {
+        output_use_locale();
         return streq(nl_langinfo(CODESET), "UTF-8");
 }
 

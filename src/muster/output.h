@@ -20,6 +20,8 @@ const char *output_bold(void);
 const char *output_green(void);
 const char *output_red(void);
 const char *output_normal(void);
+/* To be called where characters are counted or chosen. The locale is not loaded before: a command in a machine needs none. */
+void output_use_locale(void);
 bool output_is_utf8(void);
 /* Columns of the terminal; 0: not a terminal, do not shorten. */
 unsigned output_width(void);

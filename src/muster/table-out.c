@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <libsmartcols/libsmartcols.h>
 
+#include "muster/output.h"
+
 struct table {
         struct libscols_table *scols;
         size_t n_columns;
@@ -29,6 +31,7 @@ int table_new(const struct table_column *columns, size_t n_columns, bool header,
         AUTO(table_freep) struct table *t = calloc(1, sizeof(*t));
         int r;
 
+        output_use_locale(); /* which tells the library how wide characters are */
         if (!t)
                 return -ENOMEM;
         t->n_columns = n_columns;
