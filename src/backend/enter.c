@@ -36,12 +36,14 @@
 struct waiting {
         struct buf request;
         int leader, fds[_SESSION_FD_MAX];
+        uint32_t caller;
         struct waiting *next;
 };
 
 struct running {
         struct enter *enter;
         struct pidref process;
+        uint32_t caller;
         int starting; /* hangs up when it is no longer on its way; -EBADF: it is not */
         sd_event_source *exit, *started;
         struct running *previous, *next;
@@ -98,7 +100,7 @@ static int on_exit_of_process(sd_event_source *source, int fd, uint32_t events, 
 }
 
 /* starting is consumed. */
-static int watch(struct enter *x, pid_t pid, int starting) {
+static int watch(struct enter *x, pid_t pid, uint32_t caller, int starting) {
         AUTO_CLOSE int end = starting;
         struct running *w = calloc(1, sizeof(*w));
         int r;
@@ -106,6 +108,7 @@ static int watch(struct enter *x, pid_t pid, int starting) {
         if (!w)
                 return -ENOMEM;
         w->enter = x;
+        w->caller = caller;
         w->process = PIDREF_EMPTY;
         w->starting = -EBADF;
         r = pidref_open(pid, &w->process); /* it is our child and not waited for: the number is its own */
@@ -152,6 +155,7 @@ static int waiting_new(const struct machine *m, const struct session *s, const i
 
         if (!w)
                 return -ENOMEM;
+        w->caller = s->caller;
         w->leader = -EBADF;
         for (int i = 0; i < _SESSION_FD_MAX; i++)
                 w->fds[i] = -EBADF;
@@ -202,7 +206,7 @@ static int start(struct enter *x, const struct waiting *w) {
                 report_failure(w, r);
                 return log_warning_errno(r, "Cannot start %s", x->path);
         }
-        r = watch(x, pid, ends[0]);
+        r = watch(x, pid, w->caller, ends[0]);
         if (r < 0) /* it does its work all the same, and is reaped by whoever reaps when we have ended */
                 log_warning_errno(r, "Cannot watch muster-enter (process %d)", (int) pid);
         return r;
@@ -243,13 +247,24 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+static size_t count_of(const struct enter *x, uint32_t caller) {
+        size_t n = 0;
+
+        for (const struct waiting *w = x->first; w; w = w->next)
+                n += w->caller == caller;
+        for (const struct running *w = x->running; w; w = w->next)
+                n += w->caller == caller;
+        return n;
+}
+
 static int enqueue(struct enter *x, const struct machine *m, const struct session *s,
                    const int fds[static _SESSION_FD_MAX]) {
         struct waiting *w = NULL;
         int r;
 
-        if (x->n >= ENTER_SESSIONS_MAX)
-                return -ENOBUFS;
+        r = session_fits(x->n, count_of(x, s->caller), s->caller);
+        if (r < 0)
+                return r;
         if (m->leader.fd < 0)
                 return -ESRCH;
         r = waiting_new(m, s, fds, &w);

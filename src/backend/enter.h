@@ -6,8 +6,6 @@
 
 #include "core/ports.h"
 
-#define ENTER_SESSIONS_MAX 1024 /* at once, those that wait to be started included */
-
 struct enter; /* opaque */
 
 /* helper: the path of muster-helper, beside which muster-enter is. -ENOMEM. */

@@ -219,7 +219,7 @@ typedef void (*opened_fn)(void *userdata, const struct opened *result);
 struct enter_port {
         void *impl;
         /* Starts s in m, soon: what becomes of it is reported to s->fds[SESSION_FD_STATUS]; all descriptors are borrowed. It goes on when we
-         * end. -ENOBUFS: too many are running. */
+         * end. -ENOBUFS, -EDQUOT: session_fits(). */
         int (*start)(void *impl, const struct machine *m, const struct session *s);
         /* The same for one on a terminal that nobody waits for the end of: its master is the answer, exactly once, when the program
          * runs. The session ends with the last copy of it. */

@@ -124,3 +124,9 @@ int session_check(const struct session *s, struct diag *d) {
                 return diag_set(d, -EINVAL, "detach", "A command that goes on by itself has no terminal.");
         return check_words(s, d);
 }
+
+int session_fits(size_t all, size_t own, uint32_t caller) {
+        if (caller != 0 && own >= SESSIONS_OF_USER)
+                return -EDQUOT;
+        return all >= SESSIONS_MAX ? -ENOBUFS : 0;
+}

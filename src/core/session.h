@@ -14,6 +14,8 @@
 #define SESSION_ENVIRONMENT_MAX 16384
 #define SESSION_TEXT_MAX ((size_t) 1 << 20) /* bytes of all strings, each with its NUL */
 #define SESSION_USER_MAX 255
+#define SESSIONS_MAX 1024    /* at once, those that wait to be started included; */
+#define SESSIONS_OF_USER 128 /* of which this many are for each user but root */
 
 enum session_kind {
         SESSION_COMMAND, /* arguments, as they are */
@@ -38,6 +40,7 @@ struct session {
         bool terminal;          /* on a new pseudo terminal of the machine, whose master is reported */
         bool detach;            /* it goes on when nobody listens any more */
         bool argv0;             /* arguments[0] is the path of the program, arguments[1] what it is told to be called */
+        uint32_t caller;        /* uid of whoever asked for it */
         uint16_t rows, columns; /* of the terminal; 0: not known */
         uint64_t timeout_usec;  /* 0: none */
         char *user;             /* name or number; NULL: root of the machine */
@@ -58,6 +61,10 @@ int session_set_program(struct session *s, const char *path, char *const *words)
 /* Whether it can be begun, descriptors apart. -EINVAL: d->text says in a sentence what is wrong, d->field names it as the parameters
  * of org.muster.Machine1.Exec do. */
 int session_check(const struct session *s, struct diag *d);
+
+/* Is there room for one more of the caller, where there are `all`, and `own` of them the caller's? -ENOBUFS: there are too many; -EDQUOT:
+ * too many of the caller, so that nobody keeps the others out. */
+int session_fits(size_t all, size_t own, uint32_t caller);
 
 /* A name that can be in a passwd file, or a number that is a user's: no ':', '/', control characters or outer blanks. */
 bool session_user_is_valid(const char *user);

@@ -5,7 +5,19 @@
 #include "base/str.h"
 #include "service/internal.h"
 
-#define TOO_MANY "Too many commands are running in machines: wait until one has ended."
+/* Whether that is why it could not be begun. */
+static bool is_too_many(struct fault *f, int error) {
+        if (error == -ENOBUFS)
+                fault_set(f, FAULT_LIMIT, "Too many commands are running in machines: wait until one has ended.");
+        else if (error == -EDQUOT)
+                fault_set(
+                        f, FAULT_LIMIT,
+                        "%d commands of yours are running in machines, more are not allowed: wait until one has ended.",
+                        SESSIONS_OF_USER);
+        else
+                return false;
+        return true;
+}
 
 /* fault.field outlives the diag. */
 static int fault_from_diag(struct fault *f, const struct diag *d) {
@@ -60,9 +72,7 @@ static void on_opened(void *userdata, const struct opened *result) {
         AUTO(request_unrefp) struct request *q = userdata;
         AUTO_FREE char *shown = result->text ? str_escape(result->text, 150) : NULL;
 
-        if (result->error == -ENOBUFS)
-                fault_set(&q->fault, FAULT_LIMIT, TOO_MANY);
-        else if (result->error < 0)
+        if (result->error < 0 && !is_too_many(&q->fault, result->error))
                 fault_set_errno(&q->fault, result->error, "%s",
                                 shown ? shown : "Cannot open a terminal in the machine.");
         q->opened = result;
@@ -86,6 +96,7 @@ static bool begin(struct request *q, const struct machine *m) {
         const struct enter_port *enter = &q->service->ports.enter;
         int r;
 
+        q->session->caller = q->caller.uid;
         if (q->verb != VERB_EXEC) {
                 note(q, m);
                 enter->open(enter->impl, m, q->session, on_opened, request_ref(q));
@@ -94,9 +105,7 @@ static bool begin(struct request *q, const struct machine *m) {
         r = enter->start(enter->impl, m, q->session);
         if (r >= 0)
                 note(q, m);
-        if (r == -ENOBUFS)
-                fault_set(&q->fault, FAULT_LIMIT, TOO_MANY);
-        else if (r < 0)
+        if (r < 0 && !is_too_many(&q->fault, r))
                 fault_set_errno(&q->fault, r, "Cannot start muster-enter for machine '%s'.", m->name);
         return true;
 }

@@ -261,6 +261,7 @@ static int fake_enter(void *impl, const struct machine *m, const struct session 
         struct fake *f = impl;
 
         note(f, "enter %s %s", m->name, s->arguments ? s->arguments[0] : "");
+        f->entered_by = s->caller;
         return f->enter_error;
 }
 

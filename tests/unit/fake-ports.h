@@ -18,6 +18,7 @@ struct fake {
         bool cgroups;                /* plan() finds a hierarchy */
         bool shares_users;           /* every process is in our user namespace */
         int enter_error;             /* enter() fails with it */
+        uint32_t entered_by;         /* who asked for the last one */
         int watch_error;             /* watch() fails with it */
         struct machine *records[4];  /* what load() finds; consumed */
         struct event *journal[8];    /* what the event port's load() finds; consumed */

@@ -567,6 +567,12 @@ static void test_entering(void **state) {
         assert_true(fake_happened(&f, "enter a ls"));
         /* An owner needs no permission; but nobody gets in where root would be the host's. */
         assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, "theirs", 1000, "ls").fault.kind, FAULT_NONE);
+        f.enter_error = -EDQUOT;
+        o = do_enter(&f, VERB_EXEC, SESSION_COMMAND, "theirs", 1000, "ls");
+        assert_int_equal(o.fault.kind, FAULT_LIMIT);
+        assert_non_null(strstr(o.fault.text, "of yours"));
+        assert_int_equal(f.entered_by, 1000);
+        f.enter_error = 0;
         f.shares_users = true;
         fake_forget_log(&f);
         for (uid_t uid = 0; uid <= 1000; uid += 1000)

@@ -114,8 +114,19 @@ static void test_kinds(void **state) {
         assert_int_equal(session_kind_from_string("banana"), -EINVAL);
 }
 
+/* Nobody but root takes the place of all others. */
+static void test_share(void **state) {
+        assert_int_equal(session_fits(0, 0, 1000), 0);
+        assert_int_equal(session_fits(SESSIONS_OF_USER, SESSIONS_OF_USER - 1, 1000), 0);
+        assert_int_equal(session_fits(SESSIONS_OF_USER, SESSIONS_OF_USER, 1000), -EDQUOT);
+        assert_int_equal(session_fits(SESSIONS_OF_USER, SESSIONS_OF_USER, 0), 0);
+        assert_int_equal(session_fits(SESSIONS_MAX - 1, SESSIONS_MAX - 1, 0), 0);
+        assert_int_equal(session_fits(SESSIONS_MAX, SESSIONS_MAX, 0), -ENOBUFS);
+        assert_int_equal(session_fits(SESSIONS_MAX, 0, 1000), -ENOBUFS);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_users),    cmocka_unit_test(test_assignments), cmocka_unit_test(test_check),
-        cmocka_unit_test(test_too_much), cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_too_much), cmocka_unit_test(test_kinds),       cmocka_unit_test(test_share),
 };
 RUN_TESTS(tests)
