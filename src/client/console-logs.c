@@ -2,13 +2,9 @@
 #include "client/console-logs.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/str.h"
-
-#define SUFFIX ".log"
 
 int console_logs_directory(bool own, char **ret) {
         const char *directory = getenv(CONSOLE_LOGS_ENVIRONMENT), *state = getenv("XDG_STATE_HOME"),
@@ -28,23 +24,4 @@ int console_logs_directory(bool own, char **ret) {
         else
                 return -ENOENT;
         return buf_steal(&path, ret);
-}
-
-void console_log_file_name(const char *name, unsigned age, char ret[static CONSOLE_LOG_NAME_SIZE]) {
-        if (age == 0)
-                (void) snprintf(ret, CONSOLE_LOG_NAME_SIZE, "%.*s" SUFFIX, MACHINE_NAME_MAX, name);
-        else
-                (void) snprintf(ret, CONSOLE_LOG_NAME_SIZE, "%.*s" SUFFIX ".%u", MACHINE_NAME_MAX, name,
-                                age % CONSOLE_LOGS_FILES_MAX);
-}
-
-bool console_log_machine_name(const char *file, char ret[static MACHINE_NAME_MAX + 1]) {
-        const char *suffix = endswith(file, SUFFIX);
-        size_t size = suffix ? (size_t) (suffix - file) : 0;
-
-        if (size == 0 || size > MACHINE_NAME_MAX)
-                return false;
-        memcpy(ret, file, size);
-        ret[size] = '\0';
-        return machine_name_is_valid(ret);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "core/access.h"
 
 int failure_text_connection(const char *run_dir, int error, struct buf *out) {
         switch (error) {
@@ -46,20 +47,48 @@ static const struct {
         { "io.systemd.Machine.NoSuchGroup", "no machine has that group" },
         { "io.systemd.Machine.UserInHostRange", "numbers below 65536 belong to the host" },
         { "io.systemd.Machine.GroupInHostRange", "numbers below 65536 belong to the host" },
-        { "org.varlink.service.PermissionDenied", "permission denied; try as root" },
-        { "io.systemd.InteractiveAuthenticationRequired",
-          "permission denied; polkit wants a password and nobody could be asked" },
         { "org.varlink.service.MethodNotImplemented", "this registry cannot do that yet" },
         { "org.varlink.service.MethodNotFound", "this registry does not know how" },
 };
 
-static int append_errno(int number, struct buf *out) {
+/* What was refused, as `doing` says it. */
+static const struct {
+        const char *doing;
+        enum verb verb;
+} verbs[] = {
+        { "register", VERB_REGISTER },
+        { "create a scope for", VERB_CREATE },
+        { "kill", VERB_KILL },
+        { "terminate", VERB_TERMINATE },
+        { "power off", VERB_KILL },
+        { "reboot", VERB_KILL },
+        { "unregister", VERB_UNREGISTER },
+};
+
+/* The error itself has no room for what would help. */
+static int append_denial(const char *doing, bool password, struct buf *out) {
+        const char *action = NULL;
+
+        for (size_t i = 0; i < ELEMENTS(verbs) && !action; i++)
+                if (streq(verbs[i].doing, doing))
+                        action = access_rule(verbs[i].verb)->action;
+        buf_append_str(out, "permission denied");
+        if (password)
+                buf_append_str(out, ": polkit wants a password and nobody could be asked");
+        return action ? buf_printf(out,
+                                   "; only root, or who is granted the polkit action %s, may do this: use sudo or "
+                                   "pkexec, or make a rule (polkit(8)).",
+                                   action)
+                      : buf_append_str(out, "; try as root.");
+}
+
+static int append_errno(int number, const char *doing, struct buf *out) {
         if (number == ESRCH)
                 return buf_append_str(out, "the process is not there (any more).");
         if (number == EEXIST)
                 return buf_append_str(out, "its leader process, or its unit, belongs to another machine already.");
         if (number == EPERM || number == EACCES)
-                return buf_append_str(out, "permission denied; try as root.");
+                return append_denial(doing, false, out);
         return buf_printf(out, "%s.", strerror(number));
 }
 
@@ -76,8 +105,12 @@ int failure_text_answer(const struct varlink_answer *answer, const char *doing, 
         for (size_t i = 0; i < ELEMENTS(reasons); i++)
                 if (streq(reasons[i].error, error))
                         return buf_printf(out, "%s.", reasons[i].reason);
+        if (streq(error, "org.varlink.service.PermissionDenied"))
+                return append_denial(doing, false, out);
+        if (streq(error, "io.systemd.InteractiveAuthenticationRequired"))
+                return append_denial(doing, true, out);
         if (answer->error_number > 0)
-                return append_errno(answer->error_number, out);
+                return append_errno(answer->error_number, doing, out);
         if (streq(error, "org.varlink.service.InvalidParameter"))
                 return buf_printf(out, "the registry does not accept the value of \"%s\".", parameter);
         return buf_printf(out, "the registry answered %s.", error);

@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "codec/utf8.h"
 
+#define SUFFIX ".log"
 #define SECONDS_OF_DAY 86400
 #define SECONDS_MAX UINT64_C(253402300799) /* 9999-12-31T23:59:59 */
 
@@ -290,4 +291,25 @@ int console_record_decode(const char *line, size_t size, struct console_record *
                 return -EBADMSG;
         *ret = record;
         return 0;
+}
+
+/* ---- files ---- */
+
+void console_log_file_name(const char *name, unsigned age, char ret[static CONSOLE_LOG_NAME_SIZE]) {
+        if (age == 0)
+                (void) snprintf(ret, CONSOLE_LOG_NAME_SIZE, "%.*s" SUFFIX, MACHINE_NAME_MAX, name);
+        else
+                (void) snprintf(ret, CONSOLE_LOG_NAME_SIZE, "%.*s" SUFFIX ".%u", MACHINE_NAME_MAX, name,
+                                age % CONSOLE_LOGS_FILES_MAX);
+}
+
+bool console_log_machine_name(const char *file, char ret[static MACHINE_NAME_MAX + 1]) {
+        const char *suffix = endswith(file, SUFFIX);
+        size_t size = suffix ? (size_t) (suffix - file) : 0;
+
+        if (size == 0 || size > MACHINE_NAME_MAX)
+                return false;
+        memcpy(ret, file, size);
+        ret[size] = '\0';
+        return machine_name_is_valid(ret);
 }

@@ -16,6 +16,7 @@
 
 #include "base/str.h"
 #include "base/table.h"
+#include "core/name.h"
 
 #define CONSOLE_LINE_MAX 8192 /* bytes of the console in one record; longer lines are divided */
 #define CONSOLE_STAMP_SIZE 27 /* of the time in a record */
@@ -68,3 +69,13 @@ void console_stamp(uint64_t usec, char ret[static CONSOLE_STAMP_SIZE + 1]);
 void console_record_encode(uint64_t usec, enum console_kind kind, const char *text, size_t size, struct buf *out);
 /* One line, without its newline. Its text can be shown on a terminal. -EBADMSG. */
 int console_record_decode(const char *line, size_t size, struct console_record *ret);
+
+/* ---- files ---- */
+
+#define CONSOLE_LOGS_FILES_MAX 16                    /* of one machine: the present one and older ones */
+#define CONSOLE_LOG_NAME_SIZE (MACHINE_NAME_MAX + 8) /* NAME.log.15 and a NUL */
+
+/* The file of that age: 0 is written to, 1 was so before it, and so on. name is a machine's; age < CONSOLE_LOGS_FILES_MAX. */
+void console_log_file_name(const char *name, unsigned age, char ret[static CONSOLE_LOG_NAME_SIZE]);
+/* The machine whose youngest file is called that; false: it is no such file. */
+bool console_log_machine_name(const char *file, char ret[static MACHINE_NAME_MAX + 1]);

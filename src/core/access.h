@@ -19,6 +19,7 @@ enum verb {
         VERB_OPEN_PTY,
         VERB_OPEN_LOGIN,
         VERB_OPEN_SHELL,
+        VERB_OPEN_LOG /* what machines have said on their consoles */,
         VERB_SET_LOG /* LogControl1, SetLogLevel, GetEnvironment */,
         VERB_EVENTS /* reading the journal of events */,
         VERB_MANAGE_UNITS /* all that changes a scope of the scope manager */,

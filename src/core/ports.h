@@ -226,6 +226,14 @@ struct enter_port {
         void (*open)(void *impl, const struct machine *m, const struct session *s, opened_fn answer, void *userdata);
 };
 
+/* ---- what machines have said on their consoles ---- */
+struct console_log_port {
+        void *impl;
+        /* Sends the files of the log of a (valid) name on the socket, the youngest first, each with a byte that says how many are
+         * younger. There may be none. -ENOTSOCK: that is no socket for it; -EPIPE: nobody listens. */
+        int (*send)(void *impl, const char *name, int socket);
+};
+
 /* ---- images ---- */
 struct image_port {
         void *impl;
@@ -268,6 +276,7 @@ struct ports {
         struct auth_port auth;
         struct inspect_port inspect;
         struct enter_port enter;
+        struct console_log_port console_logs;
         struct image_port images;
         struct event_port events;
         struct clock_port clock;

@@ -88,7 +88,8 @@ void varlink_submit(struct connection *c, struct request *q, bool interactive, v
                 return;
         }
         q->caller.interactive = interactive;
-        q->detail_key = q->session ? NULL : "name"; /* as those of shells have it: "machine" */
+        q->detail_key =
+                q->session || q->verb == VERB_OPEN_LOG ? NULL : "name"; /* as those of shells have it: "machine" */
         q->adapter = c;
         q->finish = finish ? finish : finish_request;
         c->request = q;

@@ -110,7 +110,7 @@ static bool take_descriptors(struct connection *c, struct session *s) {
         return n == wanted;
 }
 
-static void finish_exec(struct request *q) {
+static void finish_with_sentence(struct request *q) {
         struct connection *c = q->adapter;
 
         q->adapter = NULL;
@@ -160,7 +160,43 @@ static void method_exec(struct connection *c, const struct varlink_call *call) {
                 request_unref(q);
                 return;
         }
-        varlink_submit(c, q, p.interactive, finish_exec);
+        varlink_submit(c, q, p.interactive, finish_with_sentence);
+}
+
+/* ---- the log of a console ---- */
+
+struct log_parameters {
+        const char *name;
+        bool interactive;
+};
+
+static const struct varlink_field log_fields[] = {
+        { "name", VARLINK_STRING, offsetof(struct log_parameters, name), .required = true },
+        { "allowInteractiveAuthentication", VARLINK_BOOL, offsetof(struct log_parameters, interactive) },
+        { NULL },
+};
+
+static void method_open_log(struct connection *c, const struct varlink_call *call) {
+        struct log_parameters p = { .name = NULL };
+        int fds[VARLINK_FDS_MAX];
+        struct request *q = NULL;
+        size_t n;
+
+        if (!varlink_extract(c, call, log_fields, &p))
+                return;
+        if (request_new(c->server->service, VERB_OPEN_LOG, &q) >= 0)
+                q->name = strdup(p.name);
+        if (!q || !q->name) {
+                request_unref(q);
+                c->closing = true;
+                return;
+        }
+        n = connection_take_fds(c, fds);
+        for (size_t i = 1; i < n; i++)
+                close(fds[i]);
+        if (n > 0)
+                q->socket = fds[0];
+        varlink_submit(c, q, p.interactive, finish_with_sentence);
 }
 
 /* ---- io.systemd.Machine.Open ---- */
@@ -268,5 +304,6 @@ void varlink_open(struct connection *c, const struct varlink_call *call) {
 
 const struct varlink_method varlink_session_methods[] = {
         { INTERFACE "Exec", method_exec },
+        { INTERFACE "OpenLog", method_open_log },
         { NULL, NULL },
 };

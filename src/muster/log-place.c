@@ -40,8 +40,9 @@ int log_place_find(const char *machine, char **ret) {
 }
 
 int log_place_no_access(const char *directory) {
-        return fail(
-                "Only root and the group of %s may read the logs there: use sudo, or let root give it your group with "
-                "chgrp -R.",
-                directory);
+        return fail("Only root, the group of %s, and who is granted the polkit action "
+                    "org.freedesktop.machine1.inspect-machines may read the logs there: use sudo or pkexec, or let "
+                    "root give "
+                    "it your group with chgrp -R, or make a rule (polkit(8)).",
+                    directory);
 }

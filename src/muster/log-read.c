@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/console-logs.h"
+#include "muster/log-ask.h"
 
 #define CHUNK 65536
 
@@ -20,7 +22,8 @@ struct open_file {
 };
 
 struct log_reader {
-        int directory_fd;
+        int directory_fd;        /* -EBADF: */
+        const struct options *o; /* the registry is asked */
         char machine[MACHINE_NAME_MAX + 1];
         struct open_file
                 files[2 * CONSOLE_LOGS_FILES_MAX]; /* oldest first; twice: those of before, and those that came */
@@ -56,25 +59,35 @@ static bool is_among(const struct open_file *f, const struct open_file *files, s
         return false;
 }
 
+static int take_file(int fd, struct open_file *ret) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EBADF;
+        *ret = (struct open_file){ fd, st.st_dev, st.st_ino };
+        return 0;
+}
+
 /* -ENOENT: there is none of that age. */
 static int open_one(const struct log_reader *r, unsigned age, struct open_file *ret) {
         char name[CONSOLE_LOG_NAME_SIZE];
         AUTO_CLOSE int fd = -EBADF;
-        struct stat st;
+        int q;
 
         console_log_file_name(r->machine, age, name);
         fd = openat(r->directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0)
                 return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EBADF;
-        *ret = (struct open_file){ STEAL_FD(fd), st.st_dev, st.st_ino };
-        return 0;
+        q = take_file(fd, ret);
+        if (q >= 0)
+                fd = -EBADF;
+        return q;
 }
 
-/* All that there are, oldest first. */
-static int open_all(const struct log_reader *r, struct open_file files[static CONSOLE_LOGS_FILES_MAX], size_t *ret_n) {
-        struct open_file found[CONSOLE_LOGS_FILES_MAX];
+/* Youngest first. */
+static int find_all(const struct log_reader *r, struct open_file found[static CONSOLE_LOGS_FILES_MAX], size_t *ret_n) {
         size_t n = 0;
 
         for (unsigned age = 0; age < CONSOLE_LOGS_FILES_MAX; age++) {
@@ -91,21 +104,53 @@ static int open_all(const struct log_reader *r, struct open_file files[static CO
                 else
                         n++;
         }
+        *ret_n = n;
+        return 0;
+}
+
+/* The registry does as find_all() does. */
+static int ask_for_all(const struct log_reader *r, struct open_file found[static CONSOLE_LOGS_FILES_MAX],
+                       size_t *ret_n) {
+        int fds[CONSOLE_LOGS_FILES_MAX], q;
+        size_t n = 0, n_fds;
+
+        q = log_ask_registry(r->o, r->machine, fds, &n_fds);
+        if (q < 0)
+                return q;
+        for (size_t i = 0; i < n_fds; i++)
+                if (take_file(fds[i], &found[n]) < 0 || is_among(&found[n], found, n, NULL))
+                        close(fds[i]);
+                else
+                        n++;
+        *ret_n = n;
+        return 0;
+}
+
+/* All that there are, oldest first. */
+static int open_all(const struct log_reader *r, struct open_file files[static CONSOLE_LOGS_FILES_MAX], size_t *ret_n) {
+        struct open_file found[CONSOLE_LOGS_FILES_MAX];
+        size_t n;
+        int q = r->directory_fd >= 0 ? find_all(r, found, &n) : ask_for_all(r, found, &n);
+
+        if (q < 0)
+                return q;
         for (size_t i = 0; i < n; i++)
                 files[i] = found[n - 1 - i];
         *ret_n = n;
         return 0;
 }
 
-int log_reader_open(const char *directory, const char *machine, struct log_reader **ret) {
+/* directory: NULL: o counts. */
+static int reader_new(const char *directory, const struct options *o, const char *machine, struct log_reader **ret) {
         AUTO(log_reader_freep) struct log_reader *r = calloc(1, sizeof(*r));
         int q;
 
         if (!r)
                 return -ENOMEM;
         memcpy(r->machine, machine, strnlen(machine, MACHINE_NAME_MAX));
-        r->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (r->directory_fd < 0)
+        r->o = o;
+        r->directory_fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+        if (directory && r->directory_fd < 0)
                 return -errno;
         q = open_all(r, r->files, &r->n);
         if (q < 0)
@@ -114,6 +159,14 @@ int log_reader_open(const char *directory, const char *machine, struct log_reade
                 return -ENOENT;
         *ret = STEAL(r);
         return 0;
+}
+
+int log_reader_open(const char *directory, const char *machine, struct log_reader **ret) {
+        return reader_new(directory, NULL, machine, ret);
+}
+
+int log_reader_ask(const struct options *o, const char *machine, struct log_reader **ret) {
+        return reader_new(NULL, o, machine, ret);
 }
 
 /* 1: there is more now. 0: the youngest file is at its end. */
@@ -198,12 +251,31 @@ int log_reader_rewind(struct log_reader *r) {
         return 0;
 }
 
+/* Does the file that is written to have another name now, or none? The kernel tells that also who cannot see its directory. The registry
+ * is asked only then: it may have to ask somebody in turn. */
+static bool was_renamed(const struct log_reader *r) {
+        char name[CONSOLE_LOG_NAME_SIZE], own[32], path[4096];
+        const char *slash;
+        ssize_t n;
+
+        snprintf(own, sizeof(own), "/proc/self/fd/%d", r->files[r->n - 1].fd);
+        n = readlink(own, path, sizeof(path) - 1);
+        if (n < 0)
+                return true;
+        path[n] = '\0';
+        slash = strrchr(path, '/');
+        console_log_file_name(r->machine, 0, name);
+        return !slash || !streq(slash + 1, name);
+}
+
 int log_reader_renew(struct log_reader *r) {
         struct open_file found[CONSOLE_LOGS_FILES_MAX];
         size_t n, first = 0;
         bool known;
         int q;
 
+        if (r->directory_fd < 0 && !was_renamed(r))
+                return 0;
         q = open_all(r, found, &n);
         if (q < 0)
                 return q;

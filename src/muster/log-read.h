@@ -14,9 +14,13 @@ struct log_span {
 };
 
 struct log_reader; /* opaque */
+struct options;
 
 /* -ENOENT: there is no log. -EACCES and others: as the kernel has it. machine is a valid name. */
 int log_reader_open(const char *directory, const char *machine, struct log_reader **ret);
+/* The same for who may not open them: the registry is asked, now and for each that comes later. -EACCES: it refuses; -EHOSTDOWN: there
+ * is none. o is borrowed. */
+int log_reader_ask(const struct options *o, const char *machine, struct log_reader **ret);
 void log_reader_free(struct log_reader *r);
 DEFINE_AUTO(struct log_reader *, log_reader_free)
 

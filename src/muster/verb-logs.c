@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* muster logs: what machines have said on their consoles. The files are read directly, so it works without a registry and after
- * the machine is gone. */
+ * the machine is gone; the registry hands them to who may not open them himself. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <time.h>
 
+#include "client/console-logs.h"
 #include "muster/failure.h"
 #include "muster/fetch.h"
 #include "muster/log-guest.h"
@@ -132,13 +133,23 @@ static bool sleep_a_while(int inotify_fd) {
         return true;
 }
 
+/* What may not be read directly may be had from the registry. */
+static int open_log(const struct options *o, const char *directory, const char *machine, struct log_reader **ret) {
+        int r = log_reader_open(directory, machine, ret);
+
+        if ((r != -EACCES && r != -EPERM) || !isempty(getenv(CONSOLE_LOGS_ENVIRONMENT))) /* it knows one place only */
+                return r;
+        r = log_reader_ask(o, machine, ret);
+        return r == -EHOSTDOWN ? -EACCES : r;
+}
+
 /* Opens it as soon as there is one. */
 static int wait_for_log(const struct options *o, const char *directory, const char *machine, struct log_reader **ret) {
         bool told = o->quiet;
 
         for (;;) {
                 AUTO_CLOSE int inotify_fd = watch(directory);
-                int r = log_reader_open(directory, machine, ret);
+                int r = open_log(o, directory, machine, ret);
 
                 if (r != -ENOENT)
                         return r;
@@ -181,7 +192,7 @@ static int show_log(const struct options *o, const struct log_span *span, const 
 
         if (log_place_find(machine, &directory) < 0)
                 return EXIT_FAILURE;
-        r = o->follow ? wait_for_log(o, directory, machine, &reader) : log_reader_open(directory, machine, &reader);
+        r = o->follow ? wait_for_log(o, directory, machine, &reader) : open_log(o, directory, machine, &reader);
         if (r == -EPIPE)
                 return EXIT_SUCCESS;
         if (r < 0)

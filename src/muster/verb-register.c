@@ -110,7 +110,8 @@ int verb_register(const struct options *o, char **args) {
                 r = varlink_client_call(c, "io.systemd.Machine.Register", parameters.data, &answer);
         if (r < 0)
                 return fail_connection(o->run, r);
-        r = answer.error ? fail_answer(&answer, "register", *args) : EXIT_SUCCESS;
+        r = answer.error ? fail_answer(&answer, o->reg.create ? "create a scope for" : "register", *args)
+                         : EXIT_SUCCESS;
         varlink_answer_done(&answer);
         return r;
 }

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "backend/auth-polkit.h"
+#include "backend/console-log-files.h"
 #include "backend/enter.h"
 #include "backend/event-file.h"
 #include "backend/helper.h"
@@ -202,6 +203,7 @@ static int make_service(struct daemon *d) {
                 .auth = auth_polkit_port(d->auth),
                 .inspect = helper_inspect_port(d->helper),
                 .enter = enter_port(d->enter),
+                .console_logs = console_log_files_port(CONSOLE_LOGS_DIRECTORY),
                 .images = images_port(),
                 .events = event_file_port(d->events),
                 .clock = { .realtime_usec = realtime_usec, .monotonic_usec = monotonic_usec },

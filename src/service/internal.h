@@ -40,6 +40,7 @@ void register_begin(struct request *q);
 void control_begin(struct request *q);
 void inspect_begin(struct request *q);
 void session_begin(struct request *q);
+void console_log_begin(struct request *q);
 
 /* ---- events.c ---- */
 int events_load(struct service *s);

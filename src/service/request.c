@@ -19,6 +19,7 @@ int request_new(struct service *s, enum verb verb, struct request **ret) {
         q->caller.process = PIDREF_EMPTY;
         q->caller.uid = (uid_t) -1;
         q->whom = KILL_ALL;
+        q->socket = -EBADF;
         *ret = q;
         return 0;
 }
@@ -37,6 +38,8 @@ void request_unref(struct request *q) {
         free(q->name);
         registration_free(q->registration);
         session_free(q->session);
+        if (q->socket >= 0)
+                machine_close_fd(q->socket);
         free(q);
 }
 
@@ -89,6 +92,9 @@ void service_submit(struct request *q) {
         case VERB_OPEN_LOGIN:
         case VERB_OPEN_SHELL:
                 session_begin(q);
+                return;
+        case VERB_OPEN_LOG:
+                console_log_begin(q);
                 return;
         default:
                 service_authorize(q);
@@ -165,13 +171,17 @@ bool request_is_allowed(struct request *q, enum auth_result result) {
         case AUTH_ALLOWED_ADMIN:
                 return true;
         case AUTH_INTERACTION_REQUIRED:
-                fault_set(&q->fault, FAULT_INTERACTIVE_AUTH, "Authentication is needed for the action %s.",
+                fault_set(&q->fault, FAULT_INTERACTIVE_AUTH,
+                          "Authentication is needed for the polkit action %s: ask as root, or where a polkit agent can "
+                          "ask you.",
                           rule->action);
                 return false;
         default:
                 if (rule->action)
                         fault_set(&q->fault, FAULT_ACCESS_DENIED,
-                                  "Access denied: only root, or who is granted the polkit action %s, may do this.",
+                                  "Access denied: only root, or who is granted the polkit action %s, may do this: use "
+                                  "sudo or "
+                                  "pkexec, or make a rule (polkit(8)).",
                                   rule->action);
                 else
                         fault_set(&q->fault, FAULT_ACCESS_DENIED, "Access denied: only root may do this.");

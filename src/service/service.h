@@ -100,6 +100,7 @@ struct request {
         char *name;                        /* target machine, owned; NULL for REGISTER/CREATE */
         struct registration *registration; /* REGISTER/CREATE, owned */
         struct session *session;           /* EXEC, OPEN_PTY, OPEN_LOGIN, OPEN_SHELL, owned */
+        int socket;                        /* OPEN_LOG: the files are sent there; owned, or -EBADF */
         enum kill_whom whom;               /* KILL */
         int signal;                        /* KILL */
         const char *detail_key;            /* polkit detail key of the name: "machine" (default) or "name" */

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import threading
 import traceback
 
 import pytest
@@ -25,6 +26,9 @@ polkit.addRule(function(action, subject) {
                         return polkit.Result.YES;
                 if (action.id == "org.freedesktop.machine1.manage-machines" && action.lookup("verb") == "kill" &&
                     (action.lookup("machine") || action.lookup("name")) == "public")
+                        return polkit.Result.YES;
+                if (action.id == "org.freedesktop.machine1.inspect-machines" && action.lookup("verb") == "open_log" &&
+                    action.lookup("machine") == "public")
                         return polkit.Result.YES;
                 if (action.id == "org.freedesktop.machine1.shell" && action.lookup("machine") == "public" &&
                     action.lookup("user") == "root" && action.lookup("program") == "/bin/echo" &&
@@ -294,3 +298,53 @@ def test_commands(polkit, processes):
         assert out.returncode == 125 and out.stdout == "" and "org.freedesktop.machine1.shell" in out.stderr, out
     out = execute(FRIEND, "private", "true")
     assert "only root, or who is granted the polkit action" in out.stderr
+
+
+@pytest.fixture
+def logs():
+    """The directory of the logs, as muster-spawn makes it."""
+    directory = pathlib.Path("/var/log/muster")
+    directory.mkdir(mode=0o750)
+    yield directory
+    shutil.rmtree(directory)
+
+
+def write_log(path, text):
+    with open(path, "a") as f:
+        f.write(f"2026-11-26T10:00:00.000000Z | {text}\n")
+    path.chmod(0o640)
+
+
+def test_logs(polkit, processes, logs):
+    """Who may not open the files gets them from the registry, when a rule says so; a name is no claim to what was said under it."""
+    def read(user, *arguments):
+        return world.muster("logs", *arguments, check=False, preexec_fn=world.drop_privileges(uid_of(user)))
+    for name, text in (("public.log.1", "older"), ("public.log", "newer"), ("private.log", "secret")):
+        write_log(logs / name, text)
+    out = read(FRIEND, "public")
+    assert out.returncode == 0 and [line.split()[-1] for line in out.stdout.splitlines()] == ["older", "newer"], out
+    assert register(FRIEND, "private", processes.sleeper(user=uid_of(FRIEND))) is None
+    for user, name in ((FRIEND, "private"), (FOE, "public"), (STRANGER, "public")):
+        out = read(user, name)
+        assert out.returncode == 1 and out.stdout == "" and MACHINE1 + ".inspect-machines" in out.stderr, out
+    (logs / "public.log.1").unlink()
+    (logs / "public.log").unlink()
+    out = read(FRIEND, "public")
+    assert out.returncode == 1 and "There is no log" in out.stderr, out
+
+
+def test_logs_followed(polkit, logs):
+    """The next file is asked for when there is one."""
+    write_log(logs / "public.log", "first")
+    process = subprocess.Popen([pathlib.Path(os.environ["MUSTER_BUILD"]) / "muster", "logs", "-f", "public"], stdout=subprocess.PIPE,
+                               text=True, preexec_fn=world.drop_privileges(uid_of(FRIEND)))
+    late = threading.Timer(30, process.kill)
+    late.start()
+    assert process.stdout.readline().endswith(" first\n")
+    write_log(logs / "public.log", "second")
+    (logs / "public.log").rename(logs / "public.log.1")
+    write_log(logs / "public.log", "third")
+    assert process.stdout.readline().endswith(" second\n") and process.stdout.readline().endswith(" third\n")
+    late.cancel()
+    process.kill()
+    process.wait()

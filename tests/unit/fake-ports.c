@@ -272,6 +272,11 @@ static void fake_enter_open(void *impl, const struct machine *m, const struct se
         answer(userdata, &result);
 }
 
+static int fake_send_log(void *impl, const char *name, int socket) {
+        note(impl, "log of %s", name);
+        return socket < 0 ? -ENOTSOCK : 0;
+}
+
 static uint64_t fake_clock(void *impl) {
         struct fake *f = impl;
 
@@ -292,6 +297,7 @@ void fake_init(struct fake *f) {
                 .auth = { f, fake_ask, fake_cancel },
                 .inspect = { f, fake_inspect, fake_inspect, fake_inspect_both, fake_inspect },
                 .enter = { f, fake_enter, fake_enter_open },
+                .console_logs = { f, fake_send_log },
                 .images = { f, fake_image_exists },
                 .events = { f, fake_event_save, fake_event_load, .max_events = 64, .max_bytes = 1 << 20 },
                 .clock = { f, fake_clock, fake_clock },

@@ -70,9 +70,14 @@ static void test_refusals(void **state) {
                   "Cannot kill \"a\": there is no machine of that name." },
                 { "io.systemd.Machine.NoSuchMachine", NULL, 0, NULL, "Cannot kill: there is no machine of that name." },
                 { "org.varlink.service.PermissionDenied", NULL, 0, "a",
-                  "Cannot kill \"a\": permission denied; try as root." },
+                  "Cannot kill \"a\": permission denied; only root, or who is granted the polkit action "
+                  "org.freedesktop.machine1.manage-machines, may do this: use sudo or pkexec, or make a rule "
+                  "(polkit(8))." },
                 { "io.systemd.System", NULL, ESRCH, "a", "Cannot kill \"a\": the process is not there (any more)." },
-                { "io.systemd.System", NULL, EPERM, "a", "Cannot kill \"a\": permission denied; try as root." },
+                { "io.systemd.System", NULL, EPERM, "a",
+                  "Cannot kill \"a\": permission denied; only root, or who is granted the polkit action "
+                  "org.freedesktop.machine1.manage-machines, may do this: use sudo or pkexec, or make a rule "
+                  "(polkit(8))." },
                 { "io.systemd.System", NULL, EBUSY, "a", "Cannot kill \"a\": Device or resource busy." },
                 { "org.varlink.service.InvalidParameter", "na\nme", 0, "a",
                   "Cannot kill \"a\": the registry does not accept the value of \"na\\x0ame\"." },

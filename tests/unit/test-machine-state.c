@@ -82,14 +82,15 @@ static void test_scope_properties(void **state) {
 
 static void test_access_rules(void **state) {
         /* Whatever changes something is never open to everybody. */
-        static const enum verb changing[] = { VERB_REGISTER, VERB_CREATE,  VERB_UNREGISTER, VERB_TERMINATE,
-                                              VERB_KILL,     VERB_SET_LOG, VERB_METADATA,   VERB_OS_RELEASE };
+        static const enum verb changing[] = { VERB_REGISTER, VERB_CREATE,   VERB_UNREGISTER, VERB_TERMINATE, VERB_KILL,
+                                              VERB_SET_LOG,  VERB_METADATA, VERB_OS_RELEASE, VERB_OPEN_LOG };
 
         for (size_t i = 0; i < ELEMENTS(changing); i++)
                 assert_true(access_rule(changing[i])->action || access_rule(changing[i])->root_only);
         assert_false(access_rule(VERB_REGISTER)->owner);
         assert_true(access_rule(VERB_KILL)->owner);
         assert_false(access_rule(VERB_OS_RELEASE)->owner);
+        assert_false(access_rule(VERB_OPEN_LOG)->owner);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -252,6 +252,23 @@ static void test_who_may(void **state) {
         fake_done(&f);
 }
 
+/* A log is there without its machine, and whose the machine is now does not matter. */
+static void test_logs(void **state) {
+        struct fake f;
+
+        fake_init(&f);
+        f.auth_result = AUTH_ALLOWED;
+        assert_int_equal(do_register(&f, "a", 1234, false, 1000).fault.kind, FAULT_NONE);
+        f.auth_result = AUTH_DENIED;
+        assert_int_equal(do_verb(&f, VERB_OPEN_LOG, "a", 1000).fault.kind, FAULT_ACCESS_DENIED);
+        assert_int_equal(do_verb(&f, VERB_OPEN_LOG, "gone", 1000).fault.kind, FAULT_ACCESS_DENIED);
+        assert_false(fake_happened(&f, "log of a") || fake_happened(&f, "log of gone"));
+        assert_int_equal(do_verb(&f, VERB_OPEN_LOG, "../a", 0).fault.kind, FAULT_INVALID_ARGUMENT);
+        assert_int_equal(do_verb(&f, VERB_OPEN_LOG, "gone", 0).fault.kind, FAULT_INVALID_ARGUMENT); /* no socket */
+        assert_true(fake_happened(&f, "log of gone"));
+        fake_done(&f);
+}
+
 static void test_failed_registration_harms_nobody(void **state) {
         struct fake f;
 
@@ -654,6 +671,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_user_numbers_of_many),
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_entering),
+        cmocka_unit_test(test_logs),
         cmocka_unit_test(test_entering_late),
 };
 
