@@ -142,6 +142,13 @@ def machines(musterd):
 
 
 @pytest.fixture
+def others(musterd):
+    """Whatever the machine does, others are answered."""
+    with world.Others() as others:
+        yield others
+
+
+@pytest.fixture
 def plain(machines):
     """A machine with a shell and little else, which is there at once."""
     return machines("busybox", command=["/bin/sleep", "1000"], boot=False)
@@ -575,7 +582,7 @@ def test_no_registry(plain, musterd):
         musterd.start()
 
 
-def test_machine_ends(machines):
+def test_machine_ends(machines, others):
     machine = machines("busybox", command=["/bin/sleep", "1000"], boot=False)
     process = subprocess.Popen([MUSTER, "exec", machine.name, "sh", "-c", "echo up; sleep 1000"], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, env=ENVIRONMENT)
@@ -590,17 +597,12 @@ def test_many(plain):
     """200 at once; the registry answers others, and nothing is left."""
     processes = [subprocess.Popen([MUSTER, "exec", plain.name, "sh", "-c", f"exit {n}"], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=ENVIRONMENT) for n in range(200)]
-    slowest = 0
-    while any(p.poll() is None for p in processes):
-        begin = time.monotonic()
-        with world.Varlink() as v:
-            assert v.names() == [plain.name]
-        slowest = max(slowest, time.monotonic() - begin)
-        time.sleep(0.02)
+    with world.Others(usual=1):  # two hundred programs of a sanitizer build want the processor at the same time
+        for process in processes:
+            process.wait(120)
     said = [p.communicate(timeout=60)[1] for p in processes]
     assert [p.returncode for p in processes] == list(range(200)), [text for text in said if text]
     world.wait_until(lambda: not entering() and len(inside(plain)) == 1, "all to be gone")
-    assert slowest < 5, slowest  # two hundred programs of a sanitizer build want the processor at the same time
 
 
 # ---- who may ----
@@ -668,7 +670,7 @@ def test_before_it_runs(musterd, tmp_path):
 
 # ---- hostile machines ----
 
-def test_own_proc(machines):
+def test_own_proc(machines, others):
     """/proc is a directory of lies, or nothing at all."""
     def change(root):
         for name in ("self", "1", "2"):
@@ -682,7 +684,7 @@ def test_own_proc(machines):
     assert enter(machine, "sh", "-c", "kill -9 $$").returncode == 137
 
 
-def test_fifo_for_passwd(machines):
+def test_fifo_for_passwd(machines, others):
     def change(root):
         (root / "etc" / "passwd").unlink(missing_ok=True)
         os.mkfifo(root / "etc" / "passwd")
@@ -705,7 +707,7 @@ def test_links_for_passwd(machines, tmp_path):
     assert b"Cannot look for user intruder" in enter(machine, "id", options=["-u", "intruder"], check=FAILURE).stderr
 
 
-def test_false_multiplexer(machines):
+def test_false_multiplexer(machines, others):
     """/dev/pts and /dev/ptmx are not what they seem."""
     machine = machines("busybox", boot=False, command=["/bin/sh", "-c", "mount -t tmpfs none /dev/pts; rm /dev/ptmx; "
                                                        "mkfifo /dev/pts/ptmx /dev/ptmx; exec sleep 1000"])
@@ -714,7 +716,7 @@ def test_false_multiplexer(machines):
     assert enter(machine, "true").returncode == 0
 
 
-def test_full(machines):
+def test_full(machines, others):
     """No room for another process in the machine: said so."""
     machine = machines("busybox", command=["/bin/sleep", "1000"], boot=False)
     path = next(line for line in pathlib.Path(f"/proc/{machine.leader}/cgroup").read_text().splitlines() if "0::" in line)
@@ -736,10 +738,8 @@ def test_frozen(machines):
     waiting = [subprocess.Popen([MUSTER, "exec", machine.name, "true"], env=ENVIRONMENT) for _ in range(20)]
     time.sleep(0.5)
     assert enter(other, "echo", "moves").stdout == b"moves\n"
-    with world.Varlink() as v:
-        begin = time.monotonic()
-        assert v.names() == [machine.name, other.name]
-        assert time.monotonic() - begin < 2
+    with world.Others():
+        time.sleep(0.5)
     assert all(p.poll() is None for p in waiting)
     for process in waiting:
         process.kill()
