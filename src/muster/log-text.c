@@ -74,6 +74,23 @@ static size_t without_returns(const char *text, size_t size) {
         }
 }
 
+/* At the beginning of a line they mean nothing either: it is where the carriage is. */
+static size_t leading_returns(const char *text, size_t size) {
+        size_t n = 0;
+
+        while (n + 2 <= size && text[n] == '\\' && text[n + 1] == 'r')
+                n += 2;
+        return n;
+}
+
+static void append_text(const struct console_record *record, struct buf *out) {
+        size_t begin = leading_returns(record->text, record->size);
+        size_t end = record->kind == CONSOLE_LINE ? without_returns(record->text, record->size) : record->size;
+
+        if (begin < end)
+                buf_append(out, record->text + begin, end - begin);
+}
+
 static void append_shown(const struct console_record *record, struct buf *out) {
         const char *said = record->kind == CONSOLE_BEGIN ? "-- the machine starts: "
                            : record->kind == CONSOLE_END ? "-- the machine has ended: "
@@ -82,8 +99,7 @@ static void append_shown(const struct console_record *record, struct buf *out) {
         append_time(record->usec, out);
         if (said)
                 buf_printf(out, "%s%s", output_bold(), said);
-        buf_append(out, record->text,
-                   record->kind == CONSOLE_LINE ? without_returns(record->text, record->size) : record->size);
+        append_text(record, out);
         if (said)
                 buf_append_str(out, output_normal());
         /* A backslash is never alone in the text: this one says that the line goes on. */

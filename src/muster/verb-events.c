@@ -36,6 +36,7 @@ struct reader {
         struct entry *entries; /* the last `limit` until then: a circle once it is full */
         size_t n, start, room;
         size_t limit;
+        bool found; /* an event at least */
         struct buf out;
         bool closed; /* nobody reads our output any more */
 };
@@ -96,6 +97,7 @@ static int remember(struct reader *r, struct entry *e) {
 static int take(struct reader *r, struct entry *e) {
         r->since = e->event ? e->event->sequence : e->gap.to;
         r->has_since = true;
+        r->found |= e->event != NULL;
         if (!r->started)
                 return remember(r, e);
         print(r, e);
@@ -314,6 +316,17 @@ static int read_since(struct reader *r, const char *text) {
         return EXIT_SUCCESS;
 }
 
+/* Whoever asks for a machine by name and gets nothing may have mistyped it. Whoever goes on from a number is told no news. */
+static int check_names(const struct reader *r) {
+        AUTO_BUF struct buf names = BUF_EMPTY;
+
+        if (!*r->names || r->found || r->o->follow || r->o->since)
+                return EXIT_SUCCESS;
+        for (char **name = r->names; *name; name++)
+                buf_printf(&names, "%s\"%s\"", name == r->names ? "" : " or ", *name);
+        return buf_error(&names) ? fail("Out of memory.") : fail("There is no event of %s.", names.data);
+}
+
 int verb_events(const struct options *o, char **args) {
         struct reader r = { .o = o, .names = args, .limit = EVENTS_MAX };
         int status;
@@ -329,6 +342,8 @@ int verb_events(const struct options *o, char **args) {
                 return EXIT_USAGE;
         signal(SIGPIPE, SIG_IGN);
         status = run(&r);
+        if (status == EXIT_SUCCESS)
+                status = check_names(&r);
         for (size_t i = 0; i < r.n; i++)
                 entry_done(&r.entries[i]);
         free(r.entries);

@@ -76,10 +76,11 @@ def test_show(web):
 
 
 def test_returns(logs):
-    """Those at the end of a line are not shown; letters and backslashes are."""
-    texts = [r"over", r"path\\r", r"10%\r20%"]
-    write(logs / "web.log", record(NOON, r"up\r\r"), *(record(NOON, text) for text in texts))
-    assert shown("web") == ["up", *texts]
+    """Those at either end of a line are not shown; letters and backslashes are."""
+    texts = [r"over", r"path\\r", r"10%\r20%", r"\\r"]
+    write(logs / "web.log", record(NOON, r"up\r\r"), record(NOON, r"\r\rprompt", "+"), record(NOON, r"\r"),
+          *(record(NOON, text) for text in texts))
+    assert shown("web") == ["up", "prompt\\", "", *texts]
 
 
 @pytest.mark.parametrize("option, expected", [
