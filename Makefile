@@ -46,7 +46,7 @@ install: build
 	DESTDIR=$(abspath $(DESTDIR)) meson install -C build --no-rebuild
 
 format:
-	clang-format -i $$(find src tests bench include -name '*.[ch]' 2>/dev/null)
+	clang-format -i $$(find src tests bench include examples -name '*.[ch]' 2>/dev/null)
 
 clean:
 	rm -rf build

@@ -6,6 +6,7 @@
 - every polkit action that src/core/access.c asks for is in data/polkit/;
 - muster-spawn's table of options, its manual page and its completions for bash, zsh and fish have the same options; its table of
   keys of settings files and their manual page the same keys, marked (T) where a trusted file is needed;
+- src/libmuster/libmuster.map, include/muster/muster.h and the manual pages of section 3 have the same functions;
 - the walks of docs/ARCHITECTURE.md, written `folder/file.c: function`, name functions that are in those files;
 - docs/ARCHITECTURE.md stays under 300 lines.
 """
@@ -87,6 +88,13 @@ def check_spawn(top, read):
             + check_keys(read("spec/spec-ini.c"), (top / "man/muster.nspawn.5.scd").read_text()))
 
 
+def check_library(script, header, manual):
+    exported = set(re.findall(r"\b(muster_\w+);", script))
+    declared = set(re.findall(r"\b(muster_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.S)))
+    return (differences("muster.h", exported, declared)
+            + differences("manual pages of libmuster", exported, set(re.findall(r"\*(muster_\w+)\*\((?:[a-z]|unsigned)", manual))))
+
+
 def check_walks(document, read):
     bad = []
     for path, names in re.findall(r"`([\w-]+/[\w-]+\.[ch]): ([^`]+)`", document):
@@ -107,6 +115,8 @@ def check(top):
         file = top / "src" / path
         return file.read_text() if file.exists() else None
     return (check_scope(read("core/scope.c"), (top / "docs/scope-properties.md").read_text())
+            + check_library(read("libmuster/libmuster.map"), (top / "include/muster/muster.h").read_text(),
+                            "\n".join(page.read_text() for page in (top / "man").glob("*.3.scd")))
             + check_actions(read("core/access.c"), (top / "data/polkit/org.freedesktop.machine1.policy").read_text())
             + check_spawn(top, read)
             + check_walks((top / "docs/ARCHITECTURE.md").read_text(), read))
@@ -138,7 +148,9 @@ def self_test():
               check_keys(keys, sections.replace("CPU", "CPUS")), check_scope(code, good.replace("accepted", "applied")),
               check_scope(code, good + "| `D` | applied | x |\n"),
               check_scope(code + '        ACCEPTED("E"),\n', good), check_actions('ACTION("a")', ""),
-              check_walks("`core/a.c: g`", read), check_walks("`core/b.c: f`", read), check_walks("x\n" * 300, read)]
+              check_walks("`core/a.c: g`", read), check_walks("`core/b.c: f`", read), check_walks("x\n" * 300, read),
+              check_library("muster_a;", "", "int *muster_a*(int _x_);"), check_library("muster_a;", "int muster_a(void);", ""),
+              check_library("", "int muster_a(void);", "int *muster_a*(void);")]
     if any(fine) or not all(broken):
         print(f"self-test: fine {fine}, broken {broken}")
         return 1

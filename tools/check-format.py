@@ -40,7 +40,7 @@ def difference(program, path):
 
 def check(program, top):
     """One look at all files, since starting the program costs more than its work; then at those that it blames."""
-    files = [p for folder in ("src", "tests", "bench", "include") for p in sorted((top / folder).rglob("*.[ch]"))]
+    files = [p for folder in ("src", "tests", "bench", "include", "examples") for p in sorted((top / folder).rglob("*.[ch]"))]
     if not files:
         return []
     result = subprocess.run([program, f"--style=file:{STYLE}", "--dry-run", "--Werror", *files], text=True,

@@ -170,20 +170,21 @@ int varlink_client_send_fds(struct varlink_client *c, const char *method, const 
         return n > VARLINK_CLIENT_FDS ? -E2BIG : send_call(c, method, parameters, false, fds, n);
 }
 
-static int read_some(struct varlink_client *c) {
+static int read_some(struct varlink_client *c, bool wait) {
         char chunk[65536];
         ssize_t n;
-        int r;
+        int r = 0;
 
         buf_consume(&c->in, c->taken);
         c->scanned -= c->taken;
         c->taken = 0;
         if (c->in.size > VARLINK_ANSWER_MAX)
                 return -EMSGSIZE;
-        r = wait_for(c, POLLIN);
+        if (wait)
+                r = wait_for(c, POLLIN);
         if (r < 0)
                 return r;
-        n = recv(c->fd, chunk, sizeof(chunk), 0);
+        n = recv(c->fd, chunk, sizeof(chunk), wait ? 0 : MSG_DONTWAIT);
         if (n < 0)
                 return errno == EINTR ? 0 : -errno;
         if (n == 0)
@@ -191,7 +192,7 @@ static int read_some(struct varlink_client *c) {
         return buf_append(&c->in, chunk, (size_t) n);
 }
 
-int varlink_client_next(struct varlink_client *c, struct varlink_answer *ret) {
+static int next(struct varlink_client *c, bool wait, struct varlink_answer *ret) {
         for (;;) {
                 const char *end =
                         c->in.size > c->scanned ? memchr(c->in.data + c->scanned, 0, c->in.size - c->scanned) : NULL;
@@ -204,10 +205,22 @@ int varlink_client_next(struct varlink_client *c, struct varlink_answer *ret) {
                         return varlink_answer_decode(text, (size_t) (end - text), ret);
                 }
                 c->scanned = c->in.size;
-                r = read_some(c);
+                r = read_some(c, wait);
                 if (r < 0)
                         return r;
         }
+}
+
+int varlink_client_next(struct varlink_client *c, struct varlink_answer *ret) {
+        return next(c, true, ret);
+}
+
+int varlink_client_try_next(struct varlink_client *c, struct varlink_answer *ret) {
+        return next(c, false, ret);
+}
+
+int varlink_client_fd(const struct varlink_client *c) {
+        return c->fd;
 }
 
 int varlink_client_call(struct varlink_client *c, const char *method, const char *parameters,

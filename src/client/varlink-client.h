@@ -31,6 +31,9 @@ int varlink_client_send_fds(struct varlink_client *c, const char *method, const 
 /* The next reply; replies to one call end with the first that has !continues. The caller frees it with
  * varlink_answer_done(). -ETIMEDOUT; -ECONNRESET: the daemon hung up; -EBADMSG, -EMSGSIZE: it talks nonsense. */
 int varlink_client_next(struct varlink_client *c, struct varlink_answer *ret);
+/* As varlink_client_next(), but does not wait: -EAGAIN when no reply is complete; varlink_client_fd() becomes readable. */
+int varlink_client_try_next(struct varlink_client *c, struct varlink_answer *ret);
+int varlink_client_fd(const struct varlink_client *c); /* borrowed, for poll(2) */
 /* Send and the only reply. A reply that carries an error is a success here: look at ret->error. */
 int varlink_client_call(struct varlink_client *c, const char *method, const char *parameters,
                         struct varlink_answer *ret);
