@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The client that measures: fast enough not to be what is measured. Usage: bench-client LEADERS-CGROUP
+/* The client that measures: fast enough not to be what is measured. Usage: bench-client LEADERS-CGROUP USERS
+ * USERS: the name service (nsswitch.conf(5)) that knows the users of machines.
  *
  * Reads commands, one a line:      answers:
  *   grow N                           ok
@@ -136,11 +137,12 @@ int main(int argc, char **argv) {
         struct client c = { .varlink_fd = -EBADF };
         char line[4096];
 
-        if (argc != 2) {
-                fprintf(stderr, "Usage: %s LEADERS-CGROUP\n", argv[0]);
+        if (argc != 3) {
+                fprintf(stderr, "Usage: %s LEADERS-CGROUP USERS\n", argv[0]);
                 return 2;
         }
         c.leaders = argv[1];
+        c.users = argv[2];
         setvbuf(stdout, NULL, _IOLBF, 0);
         if (set_up(&c) < 0) {
                 printf("error %s\n", c.error[0] ? c.error : "cannot start a leader");

@@ -22,6 +22,7 @@ struct client {
         unsigned n_machines;
         pid_t spare; /* for what registers and unregisters */
         unsigned counter;
+        const char *users;         /* the name service that knows users of machines */
         uint64_t nsec[SERIES_MAX]; /* times of one operation */
         char *arguments;           /* what follows the numbers on the command line */
         char error[256];           /* why an operation failed */
@@ -44,3 +45,12 @@ extern const struct operation operations[];
 extern const size_t n_operations;
 /* Makes machines until there are n. */
 int grow(struct client *c, unsigned n);
+const char *machine_name(unsigned i, char ret[32]);
+unsigned pick(struct client *c); /* any machine, in no order */
+
+/* names.c */
+int begin_names(struct client *c);
+int once_host(struct client *c);
+int once_no_host(struct client *c);
+int once_user(struct client *c);
+int once_no_user(struct client *c);

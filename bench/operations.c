@@ -28,13 +28,13 @@ extern char **environ;
 
 /* ---- names and chance ---- */
 
-static const char *machine_name(unsigned i, char ret[32]) {
+const char *machine_name(unsigned i, char ret[32]) {
         snprintf(ret, 32, "m%u", i);
         return ret;
 }
 
 /* Any machine but in no order: what was asked about just now must not be what is asked next. */
-static unsigned pick(struct client *c) {
+unsigned pick(struct client *c) {
         c->counter = c->counter * 1103515245 + 12345;
         return c->n_machines ? (c->counter >> 8) % c->n_machines : 0;
 }
@@ -471,6 +471,10 @@ const struct operation operations[] = {
         { "user-by-id", 0, begin_users, once_user_by_id, end_varlink },
         { "user-by-id-miss", 0, begin_users, once_user_by_id_miss, end_varlink },
         { "user-by-name", 0, begin_users, once_user_by_name, end_varlink },
+        { "nss-host", 0, begin_names, once_host, NULL },
+        { "nss-no-host", 0, begin_names, once_no_host, NULL },
+        { "nss-user", 0, begin_names, once_user, NULL },
+        { "nss-no-user", 0, begin_names, once_no_user, NULL },
         { "run", 0, NULL, once_run, NULL },
 };
 const size_t n_operations = sizeof(operations) / sizeof(*operations);

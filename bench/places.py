@@ -49,6 +49,7 @@ class Place:
     has_varlink = False
     group = None      # control group of the daemon
     client = None
+    users = "mymachines"  # the name service that knows users of machines
 
     def command(self, argv):
         """The command line that runs argv in this place."""
@@ -56,10 +57,15 @@ class Place:
 
     def start_client(self, build, cgroup, leaders):
         cgroup.mkdir(exist_ok=True)
-        program = self.command([self.client_path(build), leaders])
+        program = self.command([self.client_path(build), leaders, self.users])
         self.client = subprocess.Popen(["sh", "-c", 'echo 0 >"$0"/cgroup.procs && exec "$@"', str(cgroup), *program],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+                                       env=dict(os.environ, LD_LIBRARY_PATH=self.libraries(build)), stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, text=True, bufsize=1)
         self.answer("start")
+
+    def libraries(self, build):
+        """Where the client finds modules for names that are not installed."""
+        return str(build / "src" / "nss")
 
     def client_path(self, build):
         return str(build / "bench" / "bench-client")
@@ -161,6 +167,8 @@ class MusterdPlace(Place):
 
 class OriginalPlace(Place):
     """systemd-machined with systemd as PID 1, in a container of a Debian suite's tree."""
+    users = "systemd"
+
     def __init__(self, build, suite, tree):
         self.suite = suite
         self.stage = pathlib.Path("/run/bench") / suite
@@ -224,6 +232,9 @@ class OriginalPlace(Place):
     def client_path(self, build):
         return "/usr/bin/bench-client"
 
+    def libraries(self, build):
+        return ""
+
     def kill(self):
         os.kill(self.pid(), signal.SIGKILL)
 
@@ -260,7 +271,7 @@ def make_tree(directory, suite):
     shutil.rmtree(new, ignore_errors=True)
     print(f"# Making a Debian tree ({suite}) for the original, kept for the next time.", flush=True)
     mirror = debian_mirror()
-    command = ["mmdebstrap", "--quiet", "--variant=essential", "--include=systemd-sysv,dbus,systemd-container",
+    command = ["mmdebstrap", "--quiet", "--variant=essential", "--include=systemd-sysv,dbus,systemd-container,libnss-mymachines,libnss-systemd",
                "--aptopt=Acquire::Retries \"2\"", "--aptopt=Acquire::Check-Valid-Until \"false\"", suite, str(new),
                *([f"deb {mirror} {suite} main"] if mirror else [])]
     log = directory / f"mmdebstrap-{suite}.log"

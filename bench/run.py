@@ -52,6 +52,7 @@ OPERATIONS = [
     ("user-by-id", ["user-by-id"], "users"),
     ("user-by-id-miss", ["user-by-id-miss"], "users"),
     ("user-by-name", ["user-by-name"], "users"),
+    *[(name, [name], "nss") for name in ("nss-host", "nss-no-host", "nss-user", "nss-no-user")],
 ]
 
 
@@ -122,7 +123,8 @@ class Bench:
     def each_round(self, ask, series, size, door="dbus", **limits):
         for _ in range(self.rounds):
             for place in self.places:
-                if (door == "varlink" and not place.has_varlink) or (place, ask) in self.refused:
+                if (door == "varlink" and not place.has_varlink) or (place, ask) in self.refused or (
+                        door == "nss" and not (self.build / "src" / "nss" / "libnss_mymachines.so.2").exists()):
                     continue
                 try:
                     self.take(place, ask, series, size, **limits)

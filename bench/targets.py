@@ -36,6 +36,10 @@ TARGETS = [
     Target("List of one with metadata, Varlink: wall", "varlink-list-one-metadata.wall.1000", 0.1, peer="="),
     Target("List of 10000, Varlink: wall", "varlink-list.wall.10000", 60000, "us"),
     Target("List of 10000, Varlink: memory that it leaves", "varlink-list.grown.10000", 256, "KiB"),
+    Target("getaddrinfo of a machine, 1000 there: wall", "nss-host.wall.1000", 0.2, peer="="),
+    Target("getaddrinfo of no machine: wall", "nss-no-host.wall.1000", 1.0, peer="="),
+    Target("getpwuid of a container's user, 1000 machines: wall", "nss-user.wall.1000", 0.02, peer="="),
+    Target("getpwuid of nobody, 1000 machines: wall", "nss-no-user.wall.1000", 0.02, peer="="),
     Target("muster list of 1000, OS and addresses: wall", "muster-list.wall.1000", 100000, "us"),
     Target("stock machinectl list of 1000: times faster", "machinectl-list.wall.1000", 15, peer="=", at_least=True),
     *[Target(f"{text}: CPU at 10000 to that at 10", f"{name}.cpu.10000", 1.3, base=f"{name}.cpu.10")
