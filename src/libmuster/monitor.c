@@ -26,7 +26,8 @@ struct muster_monitor {
         bool has_place;
         uint64_t sequence; /* of the last event that was told, in that boot */
         struct id128 boot_id;
-        bool missed; /* to be told first */
+        bool missed;     /* to be told first */
+        bool only_files; /* the registry has no events for us */
         char kind[EVENT_KIND_NAME_MAX + 1], machine[MACHINE_NAME_MAX + 1];
         /* what inotify said, and has not been told yet */
         size_t size, at;
@@ -50,8 +51,13 @@ static void watch_directory(muster_monitor *m) {
                 m->watch = inotify_add_watch(m->inotify_fd, DIRECTORY, IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
 }
 
+/* Or the directory, where there is none yet. */
+static bool wants_registry(const muster_monitor *m) {
+        return !m->only_files || m->watch < 0;
+}
+
 static int begin_files(muster_monitor *m) {
-        const struct itimerspec again = { .it_interval.tv_sec = RETRY_SEC, .it_value.tv_sec = RETRY_SEC };
+        struct itimerspec again = { .it_value.tv_sec = 0 };
         int r;
 
         if (m->client) {
@@ -59,6 +65,8 @@ static int begin_files(muster_monitor *m) {
                 varlink_client_free(STEAL(m->client));
         }
         watch_directory(m);
+        if (wants_registry(m))
+                again.it_interval.tv_sec = again.it_value.tv_sec = RETRY_SEC;
         (void) timerfd_settime(m->timer_fd, 0, &again, NULL);
         r = set_add(m, m->inotify_fd);
         return r < 0 ? r : set_add(m, m->timer_fd);
@@ -134,6 +142,7 @@ static int connect_registry(muster_monitor *m) {
 
         if (r >= 0 && first)
                 r = find_place(client, m);
+        m->only_files = r == -EOPNOTSUPP || r == -EACCES;
         if (r >= 0)
                 r = send_subscribe(client, m, true);
         if (r >= 0)
@@ -272,12 +281,13 @@ static int next(muster_monitor *m) {
                         return r;
                 drain_timer(m);
                 watch_directory(m);
-                (void) connect_registry(m);
+                if (!wants_registry(m))
+                        return 0;
         }
-        r = m->client ? next_event(m) : 0;
+        r = m->client ? 0 : connect_registry(m);
         if (r >= 0)
-                return r;
-        return begin_files(m);
+                r = next_event(m);
+        return r < 0 ? begin_files(m) : r;
 }
 
 EXPORT int muster_monitor_next(muster_monitor *m, const char **ret_kind, const char **ret_machine) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whatever a registry answers, a client must survive it: reply, machine, and the same text laid out. */
+/* Whatever a registry answers, a client must survive it: reply, machine, mapping, and the same text laid out. */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/str.h"
 #include "codec/json-out.h"
 #include "codec/machine-view.h"
+#include "codec/map-answer.h"
 #include "codec/resolve-json.h"
 #include "codec/varlink-answer.h"
 
@@ -16,6 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct view_address *addresses = NULL;
         struct machine_view view;
         size_t n = 0;
+        char *machine = NULL;
+        uint32_t id;
 
         if (varlink_answer_decode((const char *) data, size, &answer) < 0)
                 return 0;
@@ -28,6 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (resolve_answer_decode(&answer, &addresses, &n) > 0 && n > MACHINE_VIEW_ADDRESSES_MAX)
                 abort();
         free(addresses);
+        (void) map_answer_decode(&answer, "uid", &machine, &id);
+        free(machine);
         varlink_answer_done(&answer);
         (void) json_pretty((const char *) data, size, &out);
         return 0;

@@ -119,7 +119,7 @@ while True:
 """
 
 
-def test_bus_inside(musterd_without_bus, processes, example):
+def test_bus_inside(musterd, processes, example):
     leader = processes.sleeper(unshare=["-U", "-m"])
     for kind in ("uid", "gid"):
         pathlib.Path(f"/proc/{leader}/{kind}_map").write_text("0 200000 65536\n")
@@ -129,6 +129,8 @@ def test_bus_inside(musterd_without_bus, processes, example):
         v.register("web", leader)
         v.register("none", processes.sleeper(unshare=["-m", "sh", "-c", "mount -t tmpfs none /run/dbus; exec sleep 1000"]))
         v.register("vm", processes.sleeper(), **{"class": "vm"})
+        v.register("real", processes.sleeper())  # the sandbox has a real bus
+    assert example("inside-bus", "real").stdout.startswith("OK ")
     world.wait_until(lambda: example("inside-bus", "web", check=False).stdout == "OK 0 0 b'\\x00AUTH EXTERNAL 30\\r\\n'",
                      "the bus to see root of the container", on_timeout=lambda: example("inside-bus", "web", check=False))
     for name, reason in (("none", "No such file or directory"), ("vm", "Operation not supported"),
@@ -167,3 +169,33 @@ def test_header(build):
     for compiler, *options in (["cc", "-std=c99", "-pedantic-errors"], ["c++", "-std=c++11", "-x", "c++"]):
         if shutil.which(compiler):
             subprocess.run([compiler, *options, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", TOP / "include/muster/muster.h"], check=True)
+
+
+def test_watch_a_registry_without_events(processes, build):
+    """That of systemd, which has none: its files tell."""
+    path = pathlib.Path(world.VARLINK_SOCKET)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    world.MACHINES.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(16)
+    watcher = subprocess.Popen([build / "examples" / "example-watch"], stdout=subprocess.PIPE, text=True)
+    try:
+        with listener.accept()[0] as connection:
+            assert b"Subscribe" in connection.recv(65536)
+            connection.sendall(b'{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"x"}}\0')
+            assert watcher.stdout.readline() == "watching\n"
+        (world.MACHINES / ".#new").write_text("x")
+        (world.MACHINES / ".#new").rename(world.MACHINES / "new")
+        assert watcher.stdout.readline() == "changed new\n"
+        (world.MACHINES / "new").unlink()
+        assert watcher.stdout.readline() == "removed new\n"
+        listener.settimeout(1.5)
+        with pytest.raises(TimeoutError):  # it is not asked again and again
+            listener.accept()
+    finally:
+        watcher.kill()
+        watcher.wait()
+        listener.close()
+        path.unlink()

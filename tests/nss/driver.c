@@ -200,7 +200,7 @@ static void *loop(void *userdata) {
                 int result = look_up();
 
                 note(now_msec() - began, result);
-                usleep(3000);
+                usleep(5000);
         }
         return NULL;
 }
@@ -255,7 +255,7 @@ int main(int argc, char **argv) {
                         cancel_one(jobs[i % n]);
                 if (forks)
                         fork_one(jobs[i % n]);
-                usleep(5000);
+                usleep(20000);
         }
         __atomic_store_n(&stopping, true, __ATOMIC_RELAXED);
         for (int i = 0; i < n; i++)
