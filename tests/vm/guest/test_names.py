@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Names of machines and of their users, by the modules of systemd, which are installed here, and by our own."""
+import os
+import pathlib
+import socket
+import subprocess
+
+import pytest
+import world
+
+OURS = "/usr/local/lib/x86_64-linux-gnu"
+USERDB = pathlib.Path("/run/systemd/userdb/io.systemd.Machine")
+
+
+def getent(*arguments, ours=False):
+    environment = dict(os.environ, LD_LIBRARY_PATH=OURS if ours else "")
+    result = subprocess.run(["getent", *arguments], env=environment, capture_output=True, text=True)
+    return result.stdout.splitlines()
+
+
+@pytest.fixture
+def web(musterd, processes):
+    """A container with a network and users of its own."""
+    leader = processes.sleeper(unshare=["-n", "-U"])
+    for kind in ("uid", "gid"):
+        pathlib.Path(f"/proc/{leader}/{kind}_map").write_text("0 1000000 65536\n")
+    enter = ["nsenter", f"--net=/proc/{leader}/ns/net", "ip"]
+    for command in (["ip", "link", "add", "ve-web", "type", "veth", "peer", "name", "host0", "netns", str(leader)],
+                    [*enter, "address", "add", "10.9.0.2/24", "dev", "host0"], [*enter, "link", "set", "host0", "up"],
+                    ["ip", "address", "add", "10.9.0.1/24", "dev", "ve-web"], ["ip", "link", "set", "ve-web", "up"]):
+        subprocess.run(command, check=True)
+    with world.Varlink() as v:
+        v.register("web", leader, ifIndices=[socket.if_nametoindex("ve-web")])
+        yield leader
+        v.call("io.systemd.Machine.Unregister", {"name": "web"})
+    processes.kill(leader)
+
+
+def test_hosts(web):
+    def addresses(command, ours):
+        # Link-local ones become valid while we look.
+        lines = [line.split() for line in getent("-s", "hosts:mymachines", command, "web", ours=ours)]
+        return [line for line in lines if not line[0].startswith("fe80")]
+    for command in ("ahosts", "ahostsv4"):
+        assert addresses(command, False) == addresses(command, True) != [], command
+    assert ["10.9.0.2", "STREAM", "web"] in addresses("ahosts", True)
+    assert getent("-s", "hosts:mymachines", "hosts", "10.9.0.2", ours=True)[0].split() == ["10.9.0.2", "web"]
+    for ours in (False, True):
+        assert getent("-s", "hosts:mymachines", "ahosts", "nomachine", ours=ours) == []
+
+
+def test_users(web):
+    if not USERDB.exists():
+        pytest.skip("the registry has no user records")
+    for database, prefix in (("passwd", "vu"), ("group", "vg")):
+        for key in ("1000005", f"{prefix}-web-5", "900000000", f"{prefix}-web-70000"):
+            theirs = getent("-s", f"{database}:systemd", database, key)
+            assert theirs == getent("-s", f"{database}:mymachines", database, key, ours=True), (database, key)
+        assert theirs == []
+        assert getent("-s", f"{database}:mymachines", database, "1000005", ours=True)[0].startswith(f"{prefix}-web-5:x:1000005:")
