@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -19,6 +18,7 @@
 #include "sys/cgroup.h"
 #include "sys/fileio.h"
 #include "sys/pidfd.h"
+#include "sys/process-life.h"
 #include "sys/procfs.h"
 
 #ifndef CLONE_NEWTIME
@@ -26,7 +26,6 @@
 #endif
 #define MOUNTINFO_MAX ((size_t) 4 << 20)
 #define TEXT_MAX 65536
-#define START_PAUSES 5000 /* of 2 ms */
 
 /* The user namespace is the last, for who joins one by one: what comes before it needs our rights in ours. */
 static const struct {
@@ -42,61 +41,10 @@ static int gone(struct diag *d) {
         return diag_set(d, -ESRCH, NULL, "The machine has ended.");
 }
 
-/* ---- where it stands in its life ---- */
-
-/* Flags of the kernel's tasks, field 9 of /proc/PID/stat (include/linux/sched.h). */
-#define FLAG_EXITING 0x4
-#define FLAG_NEVER_EXECUTED 0x40 /* it is still the program that its parent is */
-
-struct life {
-        unsigned long flags;
-        pid_t parent;
-};
-
-static int read_life(const struct leader *l, struct life *ret) {
-        AUTO_FREE char *text = NULL;
-        const char *fields;
-        int parent;
-
-        if (read_record_at(l->proc, "stat", TEXT_MAX, &text, NULL) < 0)
-                return -ESRCH;
-        fields = strrchr(text, ')'); /* the name may hold anything */
-        if (!fields || sscanf(fields + 1, " %*c %d %*d %*d %*d %*d %lu", &parent, &ret->flags) != 2)
-                return -EBADMSG;
-        ret->parent = (pid_t) parent;
-        return 0;
-}
-
-/* The kernel kills what is in a pid namespace while its first process is ending, which the pidfd tells only afterwards. */
 bool leader_is_ending(const struct leader *l) {
         struct pidref p = { .fd = l->pidfd };
-        struct life life;
 
-        return !pidref_is_alive(&p) || read_life(l, &life) < 0 || (life.flags & FLAG_EXITING);
-}
-
-/* A runner tells the registry of its child before that has given up its rights, and has left the root of the host. Until it becomes
- * the machine's first program it has executed nothing, and is called as the runner is; an init that is part of the runner itself
- * (--as-pid2) has another name. */
-static bool is_starting(const struct leader *l) {
-        AUTO_FREE char *own = NULL, *parents = NULL;
-        struct life life;
-
-        if (read_life(l, &life) < 0 || !(life.flags & FLAG_NEVER_EXECUTED))
-                return false;
-        return read_record_at(l->proc, "comm", 64, &own, NULL) == 0 &&
-               proc_read(life.parent, "comm", &parents, NULL) == 0 && streq(own, parents);
-}
-
-static int await_start(const struct leader *l, struct diag *d) {
-        static const struct timespec pause = { .tv_nsec = 2000000 };
-
-        for (int i = 0; is_starting(l); i++) {
-                if (i >= START_PAUSES)
-                        return diag_set(d, -EBUSY, NULL, "The machine is still being started.");
-                nanosleep(&pause, NULL);
-        }
-        return 0;
+        return !pidref_is_alive(&p) || process_is_ending(l->proc);
 }
 
 /* ---- looking ---- */
@@ -112,9 +60,9 @@ static int open_proc(struct leader *l, struct diag *d) {
         l->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (l->proc < 0 || !pidref_is_alive(&p))
                 return gone(d);
-        r = await_start(l, d);
+        r = process_await_start(l->proc);
         if (r < 0)
-                return r;
+                return diag_set(d, r, NULL, "The machine is still being started.");
         l->root = openat(l->proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (l->root < 0)
                 return diag_set(d, -errno, NULL, "Cannot open the root directory of the machine: %s.", strerror(errno));

@@ -35,8 +35,7 @@ int open_in_root(int root_fd, const char *path, int flags) {
         }
 }
 
-/* File systems that are views of the kernel or of the reading process. */
-static int refuse_views(int fd) {
+int is_view(int fd) {
         struct statfs fs;
 
         if (fstatfs(fd, &fs) < 0)
@@ -50,7 +49,7 @@ static int refuse_views(int fd) {
         case TRACEFS_MAGIC:
         case SECURITYFS_MAGIC:
         case BPF_FS_MAGIC:
-                return -EINVAL;
+                return 1;
         default:
                 return 0;
         }
@@ -68,9 +67,9 @@ int open_regular_in_root(int root_fd, const char *path) {
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return -EINVAL;
-        r = refuse_views(handle);
-        if (r < 0)
-                return r;
+        r = is_view(handle);
+        if (r != 0)
+                return r < 0 ? r : -EINVAL;
         snprintf(self, sizeof(self), "/proc/self/fd/%d", handle);
         fd = open(self, O_RDONLY | ALWAYS);
         return fd < 0 ? -errno : fd;

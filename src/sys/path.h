@@ -12,3 +12,5 @@ int open_in_root(int root_fd, const char *path, int flags);
  * their like, whose content depends on who reads. Nothing but a regular file is ever opened: no device sees an open().
  */
 int open_regular_in_root(int root_fd, const char *path);
+/* Is what fd (O_PATH will do) stands for in a file system that is a view of the kernel, or of whoever reads? 1, 0, or -errno. */
+int is_view(int fd);
