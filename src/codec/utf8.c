@@ -25,3 +25,22 @@ size_t utf8_printable(const char *text, size_t size) {
                 return 0;
         return n;
 }
+
+bool utf8_is_valid(const char *s) {
+        for (const unsigned char *c = (const unsigned char *) s; *c;) {
+                int more = *c < 0x80                 ? 0
+                           : *c >= 0xc2 && *c < 0xe0 ? 1
+                           : *c >= 0xe0 && *c < 0xf0 ? 2
+                           : *c >= 0xf0 && *c < 0xf5 ? 3
+                                                     : -1;
+                unsigned char first = *c++;
+
+                if (more < 0 || (first == 0xe0 && *c < 0xa0) || (first == 0xed && *c > 0x9f) ||
+                    (first == 0xf0 && *c < 0x90) || (first == 0xf4 && *c > 0x8f))
+                        return false;
+                for (; more > 0; more--, c++)
+                        if ((*c & 0xc0) != 0x80)
+                                return false;
+        }
+        return true;
+}
