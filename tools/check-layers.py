@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 
-PROGRAMS = {"musterd", "muster", "muster-helper", "muster-hook", "muster-spawn", "muster-enter", "muster-importd", "muster-vm", "libmuster",
+PROGRAMS = {"musterd", "muster", "muster-helper", "muster-hook", "muster-spawn", "muster-enter", "muster-transfer", "muster-importd", "muster-vm", "libmuster",
             "nss", "nomad-driver"}
 LIBRARY = {  # folder: the other folders it may include
     "base": set(), "core": {"base"}, "spec": {"base"}, "plan": {"base", "spec"},

@@ -20,6 +20,9 @@ static const struct access_rule rules[_VERB_MAX] = {
         [VERB_OPEN_SHELL] = { .action = ACTION("shell"), .owner = true },
         /* No owner: it tells of all machines that ever had the name, and whoever has registered one of it need not have had those. */
         [VERB_OPEN_LOG] = { .action = ACTION("inspect-machines"), .verb = "open_log" },
+        [VERB_BIND] = { .action = ACTION("manage-machines"), .verb = "bind" },
+        [VERB_COPY_TO] = { .action = ACTION("manage-machines"), .verb = "copy" },
+        [VERB_COPY_FROM] = { .action = ACTION("manage-machines"), .verb = "copy" },
         [VERB_SET_LOG] = { .root_only = true },
         [VERB_EVENTS] = { .action = 0 }, /* as VERB_LIST: it tells of machines, never of what is inside */
         [VERB_MANAGE_UNITS] = { .root_only = true },

@@ -18,6 +18,7 @@
 #include "core/scope.h"
 #include "core/session.h"
 #include "core/stats.h"
+#include "core/transfer.h"
 #include "core/uidindex.h"
 #include "core/unit.h"
 
@@ -234,6 +235,24 @@ struct console_log_port {
         int (*send)(void *impl, const char *name, int socket);
 };
 
+/* ---- copying into and out of a machine, and mounting in it, done by muster-transfer ---- */
+struct transferred {
+        int error;        /* 0, or -errno: nothing of it is there */
+        const char *text; /* a sentence about it, may name what is inside: hostile; NULL: none */
+};
+
+typedef void (*transferred_fn)(void *userdata, const struct transferred *result);
+
+struct transfer_port {
+        void *impl;
+        /* Begins t in m, descriptors borrowed. done() runs exactly once, later, when it has ended; where t->fds[TRANSFER_FD_STATUS]
+         * is given, it is reported there how, and it goes on when we end. *ret_handle: for cancel(), until done(). */
+        int (*start)(void *impl, const struct machine *m, const struct transfer *t, transferred_fn done, void *userdata,
+                     void **ret_handle);
+        /* It is to end, and nothing of it to stay; done() is still to come. */
+        void (*cancel)(void *impl, void *handle);
+};
+
 /* ---- images ---- */
 struct image_port {
         void *impl;
@@ -277,6 +296,7 @@ struct ports {
         struct inspect_port inspect;
         struct enter_port enter;
         struct console_log_port console_logs;
+        struct transfer_port transfer;
         struct image_port images;
         struct event_port events;
         struct clock_port clock;

@@ -27,6 +27,7 @@ static const char *const names[_FAULT_MAX] = {
         [FAULT_ACCESS_DENIED] = DBUS_ERROR("AccessDenied"),
         [FAULT_INTERACTIVE_AUTH] = DBUS_ERROR("InteractiveAuthorizationRequired"),
         [FAULT_LIMIT] = DBUS_ERROR("LimitsExceeded"),
+        [FAULT_TOO_MANY_OPERATIONS] = DBUS_ERROR("LimitsExceeded"),
         [FAULT_NO_SUCH_PROCESS] = DBUS_ERROR("UnixProcessIdUnknown"),
         [FAULT_NO_SUCH_UNIT] = SYSTEMD_ERROR("NoSuchUnit"),
         [FAULT_NO_UNIT_FOR_PID] = SYSTEMD_ERROR("NoUnitForPID"),

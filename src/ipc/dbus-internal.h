@@ -110,6 +110,9 @@ int dbus_not_supported(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* dbus-session.c: OpenPTY, OpenLogin, OpenShell; m stands behind the machine's name. */
 int dbus_open(struct dbus *d, sd_bus_message *m, enum verb verb, const char *name, sd_bus_error *error);
 
+/* dbus-transfer.c: BindMount, CopyTo, CopyFrom, and with flags the last two; m stands behind the machine's name. */
+int dbus_transfer(struct dbus *d, sd_bus_message *m, enum verb verb, const char *name, bool flags, sd_bus_error *error);
+
 /* dbus-manager.c */
 extern const sd_bus_vtable manager_vtable[];
 

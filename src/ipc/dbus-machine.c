@@ -281,6 +281,36 @@ static int method_open_shell(sd_bus_message *m, void *userdata, sd_bus_error *er
         return dbus_open(found->d, m, VERB_OPEN_SHELL, found->machine->name, error);
 }
 
+static int method_bind(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct found *found = userdata;
+
+        return dbus_transfer(found->d, m, VERB_BIND, found->machine->name, false, error);
+}
+
+static int method_copy_from(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct found *found = userdata;
+
+        return dbus_transfer(found->d, m, VERB_COPY_FROM, found->machine->name, false, error);
+}
+
+static int method_copy_to(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct found *found = userdata;
+
+        return dbus_transfer(found->d, m, VERB_COPY_TO, found->machine->name, false, error);
+}
+
+static int method_copy_from_with_flags(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct found *found = userdata;
+
+        return dbus_transfer(found->d, m, VERB_COPY_FROM, found->machine->name, true, error);
+}
+
+static int method_copy_to_with_flags(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct found *found = userdata;
+
+        return dbus_transfer(found->d, m, VERB_COPY_TO, found->machine->name, true, error);
+}
+
 static int method_get_ssh_info(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return dbus_answer_ssh_info(m, MACHINE_OF(userdata), error);
 }
@@ -332,15 +362,15 @@ const sd_bus_vtable machine_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("OpenShell", SD_BUS_ARGS("s", user, "s", path, "as", args, "as", environment),
                                 SD_BUS_RESULT("h", pty, "s", pty_path), method_open_shell, OPEN),
         SD_BUS_METHOD_WITH_ARGS("BindMount", SD_BUS_ARGS("s", source, "s", destination, "b", read_only, "b", mkdir),
-                                SD_BUS_NO_RESULT, dbus_not_supported, OPEN),
+                                SD_BUS_NO_RESULT, method_bind, OPEN),
         SD_BUS_METHOD_WITH_ARGS("CopyFrom", SD_BUS_ARGS("s", source, "s", destination), SD_BUS_NO_RESULT,
-                                dbus_not_supported, OPEN),
-        SD_BUS_METHOD_WITH_ARGS("CopyTo", SD_BUS_ARGS("s", source, "s", destination), SD_BUS_NO_RESULT,
-                                dbus_not_supported, OPEN),
+                                method_copy_from, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("CopyTo", SD_BUS_ARGS("s", source, "s", destination), SD_BUS_NO_RESULT, method_copy_to,
+                                OPEN),
         SD_BUS_METHOD_WITH_ARGS("CopyFromWithFlags", SD_BUS_ARGS("s", source, "s", destination, "t", flags),
-                                SD_BUS_NO_RESULT, dbus_not_supported, OPEN),
+                                SD_BUS_NO_RESULT, method_copy_from_with_flags, OPEN),
         SD_BUS_METHOD_WITH_ARGS("CopyToWithFlags", SD_BUS_ARGS("s", source, "s", destination, "t", flags),
-                                SD_BUS_NO_RESULT, dbus_not_supported, OPEN),
+                                SD_BUS_NO_RESULT, method_copy_to_with_flags, OPEN),
         SD_BUS_METHOD_WITH_ARGS("OpenRootDirectory", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", fd), method_open_root, OPEN),
         SD_BUS_VTABLE_END,
 };

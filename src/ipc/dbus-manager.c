@@ -171,6 +171,33 @@ HANDLER(method_open_shell) {
         return open_by_name(m, userdata, VERB_OPEN_SHELL, error);
 }
 
+static int transfer_by_name(sd_bus_message *m, struct dbus *d, enum verb verb, bool flags, sd_bus_error *error) {
+        const char *name;
+        int r = read_target(d, m, &name, NULL, error);
+
+        return r < 0 ? r : dbus_transfer(d, m, verb, name, flags, error);
+}
+
+HANDLER(method_bind) {
+        return transfer_by_name(m, userdata, VERB_BIND, false, error);
+}
+
+HANDLER(method_copy_from) {
+        return transfer_by_name(m, userdata, VERB_COPY_FROM, false, error);
+}
+
+HANDLER(method_copy_to) {
+        return transfer_by_name(m, userdata, VERB_COPY_TO, false, error);
+}
+
+HANDLER(method_copy_from_with_flags) {
+        return transfer_by_name(m, userdata, VERB_COPY_FROM, true, error);
+}
+
+HANDLER(method_copy_to_with_flags) {
+        return transfer_by_name(m, userdata, VERB_COPY_TO, true, error);
+}
+
 HANDLER(method_get_ssh_info) {
         struct machine *machine;
         const char *name;
@@ -297,13 +324,13 @@ const sd_bus_vtable manager_vtable[] = {
         METHOD("OpenMachineShell", ("s", name, "s", user, "s", path, "as", args, "as", environment),
                ("h", pty, "s", pty_path), method_open_shell),
         METHOD_NO_RESULT("BindMountMachine", ("s", name, "s", source, "s", destination, "b", read_only, "b", mkdir),
-                         dbus_not_supported),
-        METHOD_NO_RESULT("CopyFromMachine", ("s", name, "s", source, "s", destination), dbus_not_supported),
-        METHOD_NO_RESULT("CopyToMachine", ("s", name, "s", source, "s", destination), dbus_not_supported),
+                         method_bind),
+        METHOD_NO_RESULT("CopyFromMachine", ("s", name, "s", source, "s", destination), method_copy_from),
+        METHOD_NO_RESULT("CopyToMachine", ("s", name, "s", source, "s", destination), method_copy_to),
         METHOD_NO_RESULT("CopyFromMachineWithFlags", ("s", name, "s", source, "s", destination, "t", flags),
-                         dbus_not_supported),
+                         method_copy_from_with_flags),
         METHOD_NO_RESULT("CopyToMachineWithFlags", ("s", name, "s", source, "s", destination, "t", flags),
-                         dbus_not_supported),
+                         method_copy_to_with_flags),
         METHOD("OpenMachineRootDirectory", ("s", name), ("h", fd), method_open_root),
         METHOD("GetMachineUIDShift", ("s", name), ("u", shift), method_get_uid_shift),
         METHOD_NO_RESULT("RemoveImage", ("s", name), dbus_not_supported),

@@ -28,6 +28,7 @@ static const char *const names[_FAULT_MAX] = {
         [FAULT_ACCESS_DENIED] = SERVICE("PermissionDenied"),
         [FAULT_INTERACTIVE_AUTH] = "io.systemd.InteractiveAuthenticationRequired",
         [FAULT_LIMIT] = "io.systemd.System",
+        [FAULT_TOO_MANY_OPERATIONS] = MACHINE("TooManyOperations"),
         [FAULT_NO_SUCH_PROCESS] = SERVICE("InvalidParameter"),
         [FAULT_SCOPE_REFUSED] = "io.systemd.System",
 };

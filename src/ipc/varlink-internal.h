@@ -157,6 +157,16 @@ void varlink_submit(struct connection *c, struct request *q, bool interactive, v
 void varlink_open(struct connection *c, const struct varlink_call *call);
 void reply_with_sentence(struct connection *c, const struct fault *f, const char *action);
 
+/* Errors of org.muster.Machine1 carry their sentence along. action: of polkit, NULL: there is none. */
+void reply_with_sentence(struct connection *c, const struct fault *f, const char *action);
+void finish_with_sentence(struct request *q);
+
+/* ---- varlink-transfer.c ---- */
+void varlink_bind(struct connection *c, const struct varlink_call *call);
+void varlink_copy_to(struct connection *c, const struct varlink_call *call);
+void varlink_copy_from(struct connection *c, const struct varlink_call *call);
+void varlink_transfer(struct connection *c, const struct varlink_call *call);
+
 /* ---- varlink-list.c ---- */
 void varlink_list(struct connection *c, const struct varlink_call *call);
 /* Produces output until OUTPUT_HIGH or the end. */

@@ -391,44 +391,6 @@ static void method_map_to(struct connection *c, const struct varlink_call *call)
         reply_end(c, &j, false);
 }
 
-/* ---- what is not carried out yet: parameters and machine are checked, then the stock error says no ---- */
-
-struct later_parameters {
-        struct target target;
-        const char *text;
-        bool flag;
-        struct varlink_array list;
-};
-
-#define LATER(member) offsetof(struct later_parameters, member)
-static const struct varlink_field bind_fields[] = {
-        TARGET_FIELDS(struct later_parameters),         { "source", VARLINK_STRING, LATER(text), .required = true },
-        { "destination", VARLINK_STRING, LATER(text) }, { "readOnly", VARLINK_BOOL, LATER(flag) },
-        { "mkdir", VARLINK_BOOL, LATER(flag) },         { NULL },
-};
-static const struct varlink_field copy_fields[] = {
-        TARGET_FIELDS(struct later_parameters),
-        { "source", VARLINK_STRING, LATER(text), .required = true },
-        { "destination", VARLINK_STRING, LATER(text) },
-        { "replace", VARLINK_BOOL, LATER(flag) },
-        { NULL },
-};
-static void later(struct connection *c, const struct varlink_call *call, const struct varlink_field *fields) {
-        struct later_parameters p = { .text = NULL };
-        struct machine *m = NULL;
-
-        if (varlink_extract(c, call, fields, &p) && varlink_find_target(c, &p.target, &m))
-                reply_error(c, INTERFACE "NotSupported", NULL, NULL);
-}
-
-static void method_bind(struct connection *c, const struct varlink_call *call) {
-        later(c, call, bind_fields);
-}
-
-static void method_copy(struct connection *c, const struct varlink_call *call) {
-        later(c, call, copy_fields);
-}
-
 const struct varlink_method varlink_machine_methods[] = {
         { INTERFACE "Register", method_register },
         { INTERFACE "Unregister", method_unregister },
@@ -438,9 +400,9 @@ const struct varlink_method varlink_machine_methods[] = {
         { INTERFACE "MapFrom", method_map_from },
         { INTERFACE "MapTo", method_map_to },
         { INTERFACE "Open", varlink_open },
-        { INTERFACE "BindMount", method_bind },
-        { INTERFACE "CopyFrom", method_copy },
-        { INTERFACE "CopyTo", method_copy },
+        { INTERFACE "BindMount", varlink_bind },
+        { INTERFACE "CopyFrom", varlink_copy_from },
+        { INTERFACE "CopyTo", varlink_copy_to },
         { INTERFACE "OpenRootDirectory", method_open_root },
         { NULL, NULL },
 };

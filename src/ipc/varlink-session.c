@@ -23,6 +23,8 @@ static const char *error_name(enum fault_kind kind) {
                 return INTERFACE "Refused";
         case FAULT_LIMIT:
                 return INTERFACE "TooManySessions";
+        case FAULT_TOO_MANY_OPERATIONS:
+                return INTERFACE "TooManyTransfers";
         default:
                 return INTERFACE "Failed";
         }
@@ -110,7 +112,7 @@ static bool take_descriptors(struct connection *c, struct session *s) {
         return n == wanted;
 }
 
-static void finish_with_sentence(struct request *q) {
+void finish_with_sentence(struct request *q) {
         struct connection *c = q->adapter;
 
         q->adapter = NULL;
@@ -305,5 +307,6 @@ void varlink_open(struct connection *c, const struct varlink_call *call) {
 const struct varlink_method varlink_session_methods[] = {
         { INTERFACE "Exec", method_exec },
         { INTERFACE "OpenLog", method_open_log },
+        { INTERFACE "Transfer", varlink_transfer },
         { NULL, NULL },
 };

@@ -3,8 +3,8 @@
  *
  *   options.c   command line                          host.c   the record of ".host"
  *   log-sink.c  where log lines go
- *   backend/    process (pidfds), supervisor-cgroup or supervisor-systemd, store-files, event-file, helper, enter, auth-polkit: the ports
- *               of core/ports.h
+ *   backend/    process (pidfds), supervisor-cgroup or supervisor-systemd, store-files, event-file, helper, enter, transfer,
+ *               auth-polkit: the ports of core/ports.h
  *   service/    what each request means
  *   ipc/        the doors: varlink-server.c, dbus-server.c
  *
@@ -33,6 +33,7 @@
 #include "backend/store-files.h"
 #include "backend/supervisor-cgroup.h"
 #include "backend/supervisor-systemd.h"
+#include "backend/transfer.h"
 #include "base/log.h"
 #include "ipc/dbus-server.h"
 #include "ipc/varlink-server.h"
@@ -48,6 +49,7 @@ struct daemon {
         struct process_port process_port; /* lent to the supervisor */
         struct helper *helper;
         struct enter *enter;
+        struct transfers *transfers;
         struct supervisor_cgroup *cgroup; /* one of the two */
         struct supervisor_systemd *systemd;
         struct store_files *store;
@@ -183,6 +185,8 @@ static int make_backends(struct daemon *d) {
                 return r;
         r = enter_new(d->event, d->options.helper, &d->enter);
         if (r >= 0)
+                r = transfers_new(d->event, d->options.helper, &d->transfers);
+        if (r >= 0)
                 r = make_supervisor(d);
         if (r < 0)
                 return r;
@@ -204,6 +208,7 @@ static int make_service(struct daemon *d) {
                 .inspect = helper_inspect_port(d->helper),
                 .enter = enter_port(d->enter),
                 .console_logs = console_log_files_port(CONSOLE_LOGS_DIRECTORY),
+                .transfer = transfers_port(d->transfers),
                 .images = images_port(),
                 .events = event_file_port(d->events),
                 .clock = { .realtime_usec = realtime_usec, .monotonic_usec = monotonic_usec },
@@ -298,6 +303,7 @@ static void done(struct daemon *d) {
         d->dbus = NULL;
         varlink_server_free(d->varlink);
         enter_free(d->enter);
+        transfers_free(d->transfers);
         helper_free(d->helper); /* answers what is still open, so before those who asked */
         auth_polkit_free(d->auth);
         supervisor_systemd_free(d->systemd); /* likewise */

@@ -24,7 +24,8 @@ enum fault_kind {
         FAULT_INVALID_ARGUMENT, /* field names the parameter (Varlink spelling) */
         FAULT_ACCESS_DENIED,    /* text names the action */
         FAULT_INTERACTIVE_AUTH,
-        FAULT_LIMIT,           /* too many of something */
+        FAULT_LIMIT, /* too many of something */
+        FAULT_TOO_MANY_OPERATIONS,
         FAULT_NO_SUCH_PROCESS, /* the leader does not exist; field names the parameter */
         FAULT_NO_SUCH_UNIT,    /* the scope manager knows no such scope */
         FAULT_NO_UNIT_FOR_PID,

@@ -8,6 +8,7 @@
 
 #define LISTENERS_MAX 8
 
+struct operation;
 struct idmaps; /* idmaps.c: which host uid belongs to which machine */
 
 struct service {
@@ -16,7 +17,8 @@ struct service {
         struct machine *host;
         struct idmaps *idmaps;
         struct event_ring *events;
-        bool events_unsaved; /* that the last ones could not be saved was logged */
+        struct operation *operations; /* transfer.c: copies and mounts that are being made */
+        bool events_unsaved;          /* that the last ones could not be saved was logged */
         struct notify_port listeners[LISTENERS_MAX];
         size_t n_listeners;
 };
@@ -41,6 +43,12 @@ void control_begin(struct request *q);
 void inspect_begin(struct request *q);
 void session_begin(struct request *q);
 void console_log_begin(struct request *q);
+void transfer_begin(struct request *q);
+/* Nobody waits for it any more. */
+void transfer_cancel(struct request *q);
+
+/* Somebody's machine without a user namespace is nobody's to enter (session.c). */
+int session_check_owner(struct request *q, const struct machine *m, struct fault *f);
 
 /* ---- events.c ---- */
 int events_load(struct service *s);

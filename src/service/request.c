@@ -40,6 +40,7 @@ void request_unref(struct request *q) {
         session_free(q->session);
         if (q->socket >= 0)
                 machine_close_fd(q->socket);
+        transfer_free(q->transfer);
         free(q);
 }
 
@@ -65,6 +66,7 @@ void request_cancel(struct request *q) {
         void *handle = STEAL(q->auth_handle);
 
         q->cancelled = true;
+        transfer_cancel(q);
         if (handle) {
                 q->service->ports.auth.cancel(q->service->ports.auth.impl, handle);
                 request_unref(q); /* the reference that the question held */
@@ -95,6 +97,11 @@ void service_submit(struct request *q) {
                 return;
         case VERB_OPEN_LOG:
                 console_log_begin(q);
+                return;
+        case VERB_BIND:
+        case VERB_COPY_TO:
+        case VERB_COPY_FROM:
+                transfer_begin(q);
                 return;
         default:
                 service_authorize(q);
@@ -129,6 +136,14 @@ static size_t add_session_details(const struct session *s, const char *program, 
         return 3;
 }
 
+static size_t add_transfer_details(const struct transfer *t, struct auth_detail *ret) {
+        if (!t)
+                return 0;
+        ret[0] = (struct auth_detail){ "src", strempty(t->source) };
+        ret[1] = (struct auth_detail){ "dest", strempty(t->destination) };
+        return 2;
+}
+
 void request_authorize(struct request *q, const struct machine *target) {
         AUTO_FREE char *line = q->session ? command_line(q->session) : NULL, *program = NULL;
         const struct access_rule *rule = access_rule(q->verb);
@@ -156,6 +171,7 @@ void request_authorize(struct request *q, const struct machine *target) {
         if (q->session)
                 program = str_escape(q->session->arguments ? q->session->arguments[0] : "", COMMAND_LINE_MAX);
         n += add_session_details(q->session, program, line, details + n);
+        n += add_transfer_details(q->transfer, details + n);
         details[n] = (struct auth_detail){ NULL, NULL };
         request_ref(q); /* given back in on_auth_answer() or request_cancel() */
         auth->ask(auth->impl, &q->caller, rule->action, details, on_auth_answer, q, &handle);

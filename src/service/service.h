@@ -17,6 +17,7 @@
 #include "service/fault.h"
 
 struct service;
+struct operation;
 
 /* ports is copied. host: the record of ".host" (consumed). -ENOMEM. */
 int service_new(const struct ports *ports, uint64_t seed, struct machine **host, struct service **ret);
@@ -101,6 +102,7 @@ struct request {
         struct registration *registration; /* REGISTER/CREATE, owned */
         struct session *session;           /* EXEC, OPEN_PTY, OPEN_LOGIN, OPEN_SHELL, owned */
         int socket;                        /* OPEN_LOG: the files are sent there; owned, or -EBADF */
+        struct transfer *transfer;         /* BIND, COPY_TO, COPY_FROM, owned */
         enum kill_whom whom;               /* KILL */
         int signal;                        /* KILL */
         const char *detail_key;            /* polkit detail key of the name: "machine" (default) or "name" */
@@ -116,6 +118,7 @@ struct request {
 
         /* private to service/ */
         void *auth_handle;
+        struct operation *operation; /* being carried out, and nobody is answered before it has ended */
         void (*authorized)(struct request *q, enum auth_result result); /* what goes on after the access check */
         bool cancelled, finished;
 };
@@ -128,9 +131,9 @@ void service_submit(struct request *q);
 /* The peer is gone: finish() will not run any more. What was begun is completed or undone without it. */
 void request_cancel(struct request *q);
 
-/* Somebody is being asked for permission: worth watching whether the peer stays. */
+/* Somebody is being asked for permission, or it takes its time: worth watching whether the peer stays. */
 static inline bool request_is_waiting(const struct request *q) {
-        return q->auth_handle;
+        return q->auth_handle || q->operation;
 }
 
 /* Only the access check of q->verb on q->name (may be NULL): finish() with fault NONE when allowed. For verbs that the

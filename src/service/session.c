@@ -33,7 +33,7 @@ static int fault_from_diag(struct fault *f, const struct diag *d) {
 
 /* A machine that a user has registered, and whose root is the host's: whoever is let in as its root is root of the host, and the user
  * decides what is run there. So nobody is, root included (registry.md 2.4). Asked of the leader at the moment of the act. */
-static int check_owner(struct request *q, const struct machine *m, struct fault *f) {
+int session_check_owner(struct request *q, const struct machine *m, struct fault *f) {
         const struct process_port *process = &q->service->ports.process;
         int r;
 
@@ -62,7 +62,7 @@ static int check(struct request *q, struct machine **ret, struct fault *f) {
                 return fault_set(f, FAULT_NOT_SUPPORTED, "The host itself is no machine to be entered.");
         if (session_check(q->session, &d) < 0)
                 return fault_from_diag(f, &d);
-        if (check_owner(q, m, f) < 0)
+        if (session_check_owner(q, m, f) < 0)
                 return -1;
         *ret = m;
         return 0;

@@ -470,6 +470,23 @@ def inspect_addresses(t):
     return seen
 
 
+def rooted(t, make, name):
+    """A machine with a root directory of its own, which the shell commands `make` fill: (directory on the host, leader)."""
+    root = pathlib.Path("/run") / name
+    root.mkdir()
+    subprocess.run(["sh", "-c", make], cwd=root, check=True)
+    pid = t.start("unshare", "-m", "sh", "-c",
+                  f"mount -t tmpfs none /mnt && mkdir /mnt/r && mount --bind {root} /mnt/r && mkdir -p /mnt/r/old &&"
+                  " mkdir -p /mnt/r/proc /mnt/r/dev && mount --rbind /usr /mnt/r/old && mount --rbind /proc /mnt/r/proc &&"
+                  " mount --rbind /dev /mnt/r/dev && cd /mnt/r && exec chroot . /old/bin/busybox sleep 1000")
+    comm = pathlib.Path(f"/proc/{pid}/comm")
+    assert wait(lambda: comm.read_text() in ("busybox\n", "sleep\n") and os.readlink(f"/proc/{pid}/exe")), "no root"
+    time.sleep(0.2)
+    t.place(name + ".scope", pid)
+    t.register(name, u32(pid))
+    return root, pid
+
+
 @case("inspect/root")
 def inspect_root(t):
     """os-release: of a tree with one, with one in /usr/lib only, with none, and with one that points out of it."""
@@ -479,22 +496,88 @@ def inspect_root(t):
                        ("link", "mkdir -p etc usr/lib && echo ID=far >usr/lib/os-release &&"
                                 " ln -s ../../../../../../usr/lib/os-release etc/os-release")):
         name = unique("root")
-        root = pathlib.Path("/run") / name
-        root.mkdir()
-        subprocess.run(["sh", "-c", make], cwd=root, check=True)
-        pid = t.start("unshare", "-m", "sh", "-c",
-                      f"mount -t tmpfs none /mnt && mkdir /mnt/r && mount --bind {root} /mnt/r && mkdir -p /mnt/r/old &&"
-                      " mkdir -p /mnt/r/proc /mnt/r/dev && mount --rbind /usr /mnt/r/old && mount --rbind /proc /mnt/r/proc &&"
-                      " mount --rbind /dev /mnt/r/dev && cd /mnt/r && exec chroot . /old/bin/busybox sleep 1000")
-        comm = pathlib.Path(f"/proc/{pid}/comm")
-        assert wait(lambda: comm.read_text() in ("busybox\n", "sleep\n") and os.readlink(f"/proc/{pid}/exe")), "no root"
-        time.sleep(0.2)
-        t.place(name + ".scope", pid)
-        t.register(name, u32(pid))
+        root, pid = rooted(t, make, name)
         answer = t.machine(name, "GetOSRelease")
         seen[what] = answer[1] if isinstance(answer, list) else answer
         t.kill(pid)
         subprocess.run(["rm", "-rf", root])
+    return seen
+
+
+def tree(top):
+    """{path: kind, mode, owner, content}"""
+    found = {}
+    for directory, names, files in os.walk(top):
+        for name in [".", *files, *(n for n in names if os.path.islink(f"{directory}/{n}"))]:
+            path = pathlib.Path(directory, name)
+            st = path.lstat()
+            content = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
+            found[os.path.normpath(os.path.relpath(path, top))] = f"{st.st_mode:o} {st.st_uid}:{st.st_gid} {content}"
+    return found
+
+
+TREE = ("mkdir -p d/e && echo a >a && ln a d/hard && ln -s ../a d/link && mkfifo f && echo b >d/e/b && chown 5:6 d/e/b &&"
+        " chmod 4711 d/e/b && chmod 2750 d")
+
+
+@case("files/copy")
+def files_copy(t):
+    name, seen = unique("copy"), {}
+    root, pid = rooted(t, "mkdir -p srv/from", name)
+    host = pathlib.Path("/run") / (name + "-host")
+    host.mkdir()
+    for directory in (host, root / "srv" / "from"):
+        subprocess.run(["sh", "-c", TREE], cwd=directory, check=True)
+    seen["to"] = t.machine(name, "CopyTo", "ss", str(host), "/srv/to")
+    seen["to, tree"] = tree(root / "srv" / "to")
+    seen["to, hard link"] = os.path.samefile(root / "srv/to/a", root / "srv/to/d/hard")
+    seen["from"] = t.manager("CopyFromMachine", "sss", name, "/srv/from", f"{host}-back")
+    seen["from, tree"] = tree(f"{host}-back")
+    (host / "a").write_text("changed")
+    (host / "new").write_text("new")
+    seen["again"] = t.machine(name, "CopyTo", "ss", str(host), "/srv/to")
+    seen["again, a"] = (root / "srv/to/a").read_text()
+    seen["again, new"] = (root / "srv/to/new").read_text()
+    seen["file over file"] = t.machine(name, "CopyTo", "ss", f"{host}/a", "/srv/to/a")
+    seen["file over file, with flags"] = t.machine(name, "CopyToWithFlags", "sst", f"{host}/a", "/srv/to/a", dbus.UInt64(1))
+    seen["file over file, a"] = (root / "srv/to/a").read_text()
+    seen["without a destination"] = t.machine(name, "CopyFrom", "ss", "/srv/nothing", "")
+    for what, source, target in (("no source", f"{host}/none", "/srv/x"), ("no parent", f"{host}/a", "/srv/none/x"),
+                                 ("relative source", "a", "/srv/x"), ("relative destination", f"{host}/a", "srv/x"),
+                                 ("dots", f"{host}/a", "/srv/../x")):
+        seen[what] = t.machine(name, "CopyTo", "ss", source, target)
+    seen["unknown flag"] = t.machine(name, "CopyToWithFlags", "sst", f"{host}/a", "/srv/x", dbus.UInt64(64))
+    seen["unknown machine"] = t.manager("CopyToMachine", "sss", "none", "/a", "/a")
+    seen["host"] = t.manager("CopyToMachine", "sss", ".host", "/a", "/a")
+    prepared(t, "guest", class_="vm")
+    seen["vm"] = t.manager("CopyToMachine", "sss", "guest", "/a", "/a")
+    t.kill(pid)
+    subprocess.run(["rm", "-rf", root, host, f"{host}-back"])
+    return seen
+
+
+@case("files/bind")
+def files_bind(t):
+    name, seen = unique("bind"), {}
+    root, pid = rooted(t, "mkdir -p srv/there; touch srv/file", name)
+    host = pathlib.Path("/run") / (name + "-host")
+    host.mkdir()
+    (host / "a").write_text("a")
+    inside = pathlib.Path(f"/proc/{pid}/root/srv")
+    for what, read_only, make, target in (("plain", False, False, "there"), ("made", True, True, "new/er"), ("none", False, False, "no")):
+        seen[what] = t.machine(name, "BindMount", "ssbb", str(host), f"/srv/{target}", read_only, make)
+        seen[f"{what}, seen"] = os.listdir(inside / target) if (inside / target).exists() else "nothing"
+    for what, source, target in (("no source", f"{host}/none", "/srv/there"), ("relative source", "a", "/srv/there"),
+                                 ("relative destination", str(host), "srv/there"), ("dots", str(host), "/srv/../srv/there")):
+        seen[what] = t.machine(name, "BindMount", "ssbb", source, target, False, False)
+    seen["unknown machine"] = t.manager("BindMountMachine", "sssbb", "none", "/a", "/a", False, False)
+    seen["host"] = t.manager("BindMountMachine", "sssbb", ".host", "/a", "/a", False, False)
+    prepared(t, "guest", class_="vm")
+    seen["vm"] = t.manager("BindMountMachine", "sssbb", "guest", "/a", "/a", False, False)
+    prepared(t, "shared")
+    seen["with the host's mounts"] = t.manager("BindMountMachine", "sssbb", "shared", str(host), "/srv", False, False)
+    t.kill(pid)
+    subprocess.run(["rm", "-rf", root, host])
     return seen
 
 

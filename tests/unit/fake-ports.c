@@ -277,6 +277,28 @@ static int fake_send_log(void *impl, const char *name, int socket) {
         return socket < 0 ? -ENOTSOCK : 0;
 }
 
+static int fake_transfer(void *impl, const struct machine *m, const struct transfer *t, transferred_fn done,
+                         void *userdata, void **ret_handle) {
+        struct fake *f = impl;
+        size_t i = 0;
+
+        note(f, "transfer %s %s %s", m->name, strempty(t->source), strempty(t->destination));
+        if (f->transfer_error < 0)
+                return f->transfer_error;
+        while (f->transfer_done[i])
+                i++;
+        f->transfer_done[i] = done;
+        f->transfer_userdata[i] = userdata;
+        *ret_handle = &f->transfer_done[i];
+        return 0;
+}
+
+static void fake_transfer_cancel(void *impl, void *handle) {
+        struct fake *f = impl;
+
+        note(f, "cancel-transfer %d", (int) ((transferred_fn *) handle - f->transfer_done));
+}
+
 static uint64_t fake_clock(void *impl) {
         struct fake *f = impl;
 
@@ -298,6 +320,7 @@ void fake_init(struct fake *f) {
                 .inspect = { f, fake_inspect, fake_inspect, fake_inspect_both, fake_inspect },
                 .enter = { f, fake_enter, fake_enter_open },
                 .console_logs = { f, fake_send_log },
+                .transfer = { f, fake_transfer, fake_transfer_cancel },
                 .images = { f, fake_image_exists },
                 .events = { f, fake_event_save, fake_event_load, .max_events = 64, .max_bytes = 1 << 20 },
                 .clock = { f, fake_clock, fake_clock },
@@ -340,4 +363,12 @@ void fake_finish_create(struct fake *f, int error) {
 
         f->create_done = NULL;
         done(f->create_userdata, error);
+}
+
+void fake_finish_transfer(struct fake *f, size_t n, int error, const char *text) {
+        const struct transferred result = { error, text };
+        transferred_fn done = f->transfer_done[n];
+
+        f->transfer_done[n] = NULL;
+        done(f->transfer_userdata[n], &result);
 }

@@ -19,6 +19,7 @@ struct fake {
         bool shares_users;           /* every process is in our user namespace */
         int enter_error;             /* enter() fails with it */
         uint32_t entered_by;         /* who asked for the last one */
+        int transfer_error;          /* transfer's start() fails with it */
         int watch_error;             /* watch() fails with it */
         struct machine *records[4];  /* what load() finds; consumed */
         struct event *journal[8];    /* what the event port's load() finds; consumed */
@@ -36,6 +37,8 @@ struct fake {
         port_done_fn create_done;
         void *create_userdata;
         int create_error;
+        transferred_fn transfer_done[80]; /* those that were begun and have not ended */
+        void *transfer_userdata[80];
 };
 
 void fake_init(struct fake *f); /* makes f->service too */
@@ -43,5 +46,7 @@ void fake_done(struct fake *f);
 void fake_kill(struct fake *f, pid_t pid); /* it is dead, and the daemon is told */
 void fake_answer_auth(struct fake *f, enum auth_result result);
 void fake_finish_create(struct fake *f, int error);
+/* The n-th transfer has ended. */
+void fake_finish_transfer(struct fake *f, size_t n, int error, const char *text);
 bool fake_happened(const struct fake *f, const char *what);
 void fake_forget_log(struct fake *f);

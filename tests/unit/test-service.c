@@ -635,6 +635,111 @@ static void test_entering_late(void **state) {
         }
 }
 
+static struct request *begin_transfer(struct fake *f, enum verb verb, const char *name, uid_t uid, const char *source,
+                                      int status, struct outcome *o) {
+        enum transfer_kind kind = verb == VERB_BIND      ? TRANSFER_BIND
+                                  : verb == VERB_COPY_TO ? TRANSFER_COPY_TO
+                                                         : TRANSFER_COPY_FROM;
+        struct request *q = new_request(f, verb, name, uid, o);
+
+        assert_int_equal(transfer_new(kind, &q->transfer), 0);
+        assert_int_equal(str_replace(&q->transfer->source, source), 0);
+        q->transfer->fds[TRANSFER_FD_STATUS] = status;
+        service_submit(q);
+        return q;
+}
+
+static enum fault_kind refused_transfer(struct fake *f, enum verb verb, const char *name, uid_t uid,
+                                        const char *source) {
+        struct outcome o;
+
+        request_unref(begin_transfer(f, verb, name, uid, source, -EBADF, &o));
+        assert_true(o.finished);
+        return o.fault.kind;
+}
+
+/* Name, class, arguments, whose it is, permission; no owner may by being one. */
+static void test_transfers(void **state) {
+        struct request *q;
+        struct outcome o;
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "a", 10, false, 0);
+        do_register(&f, "theirs", 1011, false, 1000);
+        f.auth_result = AUTH_DENIED;
+        assert_int_equal(refused_transfer(&f, VERB_BIND, "none", 0, "/s"), FAULT_NO_SUCH_MACHINE);
+        assert_int_equal(refused_transfer(&f, VERB_COPY_TO, ".host", 0, "s"), FAULT_NOT_SUPPORTED);
+        assert_int_equal(refused_transfer(&f, VERB_COPY_TO, "a", 0, "s"), FAULT_INVALID_ARGUMENT);
+        assert_int_equal(refused_transfer(&f, VERB_COPY_TO, "theirs", 1000, "/s"), FAULT_ACCESS_DENIED);
+        assert_true(fake_happened(&f, "ask org.freedesktop.machine1.manage-machines"));
+        assert_false(fake_happened(&f, "transfer theirs /s /s"));
+        f.shares_users = true;
+        assert_int_equal(refused_transfer(&f, VERB_BIND, "theirs", 0, "/s"), FAULT_ACCESS_DENIED);
+        f.shares_users = false;
+        f.transfer_error = -ENOENT;
+        assert_int_equal(refused_transfer(&f, VERB_COPY_FROM, "a", 0, "/s"), FAULT_ERRNO);
+        assert_false(fake_happened(&f, "event copy-from a 0 500"));
+        f.transfer_error = 0;
+        q = begin_transfer(&f, VERB_COPY_FROM, "a", 0, "/s", -EBADF, &o);
+        assert_false(o.finished);
+        assert_true(request_is_waiting(q));
+        assert_true(fake_happened(&f, "transfer a /s /s"));
+        fake_kill(&f, 10);
+        fake_finish_transfer(&f, 0, -ESRCH, "It has\nended.");
+        assert_int_equal(o.fault.error, -ESRCH);
+        assert_string_equal(o.fault.text, "It has\\x0aended.");
+        request_unref(q);
+        fake_done(&f);
+}
+
+/* A caller that goes away, and one that has its own ear, and then goes. */
+static void test_transfers_of_the_absent(void **state) {
+        struct request *q;
+        struct outcome o;
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "a", 10, false, 0);
+        q = begin_transfer(&f, VERB_COPY_TO, "a", 0, "/s", -EBADF, &o);
+        request_cancel(q);
+        request_unref(q);
+        assert_true(fake_happened(&f, "cancel-transfer 0"));
+        fake_finish_transfer(&f, 0, -ECANCELED, NULL);
+        assert_false(o.finished);
+        fake_forget_log(&f);
+        q = begin_transfer(&f, VERB_BIND, "a", 0, "/s", 7, &o);
+        assert_true(o.finished);
+        assert_int_equal(o.fault.kind, FAULT_NONE);
+        request_cancel(q);
+        request_unref(q);
+        assert_false(fake_happened(&f, "cancel-transfer 0"));
+        fake_finish_transfer(&f, 0, -EIO, "why");
+        fake_done(&f);
+}
+
+static void test_many_transfers(void **state) {
+        struct outcome o;
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "a", 10, false, 0);
+        for (int i = 0; i < TRANSFERS_OF_USER_MAX; i++)
+                request_unref(begin_transfer(&f, VERB_COPY_TO, "a", 1000, "/s", 7, &o));
+        assert_int_equal(o.fault.kind, FAULT_NONE);
+        assert_int_equal(refused_transfer(&f, VERB_COPY_TO, "a", 1000, "/s"), FAULT_TOO_MANY_OPERATIONS);
+        for (int i = TRANSFERS_OF_USER_MAX; i < TRANSFERS_MAX; i++)
+                request_unref(begin_transfer(&f, VERB_COPY_TO, "a", 0, "/s", 7, &o));
+        assert_int_equal(o.fault.kind, FAULT_NONE);
+        assert_int_equal(refused_transfer(&f, VERB_COPY_TO, "a", 0, "/s"), FAULT_TOO_MANY_OPERATIONS);
+        fake_finish_transfer(&f, 20, 0, NULL);
+        request_unref(begin_transfer(&f, VERB_COPY_TO, "a", 0, "/s", 7, &o));
+        assert_int_equal(o.fault.kind, FAULT_NONE);
+        for (size_t i = 0; i < TRANSFERS_MAX; i++)
+                fake_finish_transfer(&f, i, 0, NULL);
+        fake_done(&f);
+}
+
 static void test_images(void **state) {
         struct fake f;
         struct fault fault = FAULT_OK;
@@ -673,6 +778,9 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entering),
         cmocka_unit_test(test_logs),
         cmocka_unit_test(test_entering_late),
+        cmocka_unit_test(test_transfers),
+        cmocka_unit_test(test_transfers_of_the_absent),
+        cmocka_unit_test(test_many_transfers),
 };
 
 RUN_TESTS(tests)
