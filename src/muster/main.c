@@ -42,6 +42,10 @@ static const struct verb {
         { "exec", 1, ANY, true, verb_exec, "exec NAME [--] COMMAND...", "Run a command in a machine" },
         { "shell", 1, ANY, false, verb_shell, "shell [USER@]NAME [COMMAND...]", "Open a shell in a machine" },
         { "login", 1, 1, false, verb_login, "login NAME", "Log in to a machine" },
+        { "copy-to", 2, 3, false, verb_copy_to, "copy-to NAME PATH [PATH]", "Copy files from the host into a machine" },
+        { "copy-from", 2, 3, false, verb_copy_from, "copy-from NAME PATH [PATH]",
+          "Copy files from a machine to the host" },
+        { "bind", 2, 3, false, verb_bind, "bind NAME PATH [PATH]", "Mount a directory of the host in a machine" },
         { "poweroff", 1, ANY, false, verb_poweroff, "poweroff NAME...", "Ask machines to shut down (also: stop)" },
         { "stop", 1, ANY, false, verb_poweroff, NULL, NULL },
         { "reboot", 1, ANY, false, verb_reboot, "reboot NAME...", "Ask machines to restart" },
@@ -64,10 +68,10 @@ static const struct verb {
 
 /* machinectl's verbs that need what Muster does not have yet: a true sentence instead of "unknown". */
 static const char *const not_yet[] = {
-        "start",        "enable",         "disable",         "copy-to",    "copy-from",  "bind",      "list-images",
-        "image-status", "show-image",     "clone",           "rename",     "read-only",  "remove",    "set-limit",
-        "clean",        "pull-tar",       "pull-raw",        "import-tar", "import-raw", "import-fs", "export-tar",
-        "export-raw",   "list-transfers", "cancel-transfer", "edit",       "cat",
+        "start",      "enable",         "disable",         "list-images", "image-status", "show-image",
+        "clone",      "rename",         "read-only",       "remove",      "set-limit",    "clean",
+        "pull-tar",   "pull-raw",       "import-tar",      "import-raw",  "import-fs",    "export-tar",
+        "export-raw", "list-transfers", "cancel-transfer", "edit",        "cat",
 };
 
 static int verb_help(const struct options *o, char **args) {
@@ -95,8 +99,7 @@ static int unknown_verb(const char *name) {
 
         for (size_t i = 0; i < ELEMENTS(not_yet); i++)
                 if (streq(not_yet[i], name))
-                        return fail("\"%s\" is not possible yet: images and files of machines are still to come.",
-                                    name);
+                        return fail("\"%s\" is not possible yet: images are still to come.", name);
         return fail("There is no verb \"%s\"; see --help.", shown);
 }
 
@@ -116,11 +119,16 @@ static int run(const struct options *o, char **args) {
                 return usage;
         }
         if (n < verb->min_args) {
-                fail("%s needs the name of a machine.", name);
+                fail(verb->min_args > 1 ? "%s needs the name of a machine, and what."
+                                        : "%s needs the name of a machine.",
+                     name);
                 return usage;
         }
         if (verb->max_args != ANY && n > verb->max_args) {
-                fail(verb->max_args == 0 ? "%s takes no names." : "%s takes one name.", name);
+                fail(verb->max_args == 0   ? "%s takes no names."
+                     : verb->max_args == 1 ? "%s takes one name."
+                                           : "%s takes one name and two paths.",
+                     name);
                 return usage;
         }
         r = verb->run(o, *args ? args + 1 : args);

@@ -329,8 +329,22 @@ static int set_no_terminal(struct options *o, const char *value) {
         return 0;
 }
 
+static int set_force(struct options *o, const char *value) {
+        o->force = true;
+        return 0;
+}
+
+static int set_mkdir(struct options *o, const char *value) {
+        o->mkdir = true;
+        return 0;
+}
+
+static int set_read_only(struct options *o, const char *value) {
+        o->read_only = true;
+        return 0;
+}
+
 #define IMAGES "images are not managed by Muster yet"
-#define FILES "bind mounts into machines are not made by Muster yet"
 
 static const struct row rows[] = {
         { "help", 'h', NULL, BOTH, NULL, "Show this text" },
@@ -371,6 +385,9 @@ static const struct row rows[] = {
         { "terminal", 't', NULL, OURS, set_terminal, "exec, shell: on a terminal, whatever ours is" },
         { "no-terminal", 'T', NULL, OURS, set_no_terminal, "exec, shell: never on a terminal" },
         { "detach", 'd', NULL, OURS, set_detach, "exec, shell: do not wait for the end" },
+        { "force", 0, NULL, BOTH, set_force, "copy-to, copy-from: replace files that exist" },
+        { "mkdir", 0, NULL, BOTH, set_mkdir, "bind: make the mount point where there is none" },
+        { "read-only", 0, NULL, BOTH, set_read_only, "bind: nothing can be changed in the machine" },
         { "leader", 0, "PID", OURS, set_leader, "register: the machine's first process" },
         { "class", 0, "CLASS", OURS, set_class, "register: container (default) or vm" },
         { "service", 0, "NAME", OURS, set_service, "register: who runs it" },
@@ -383,11 +400,8 @@ static const struct row rows[] = {
         { "control-address", 0, "SOCKET", OURS, set_control_address, "register: its own Varlink control socket" },
         { "create", 0, NULL, OURS, set_create, "register: make a control group for it" },
         { "host", 'H', "HOST", REFUSED, NULL, "other hosts cannot be asked; use ssh HOST muster" },
-        { "mkdir", 0, NULL, REFUSED, NULL, FILES },
-        { "read-only", 0, NULL, REFUSED, NULL, FILES },
         { "verify", 0, "MODE", REFUSED, NULL, IMAGES },
         { "format", 0, "FORMAT", REFUSED, NULL, IMAGES },
-        { "force", 0, NULL, REFUSED, NULL, IMAGES },
 };
 
 #define N_ROWS ELEMENTS(rows)

@@ -53,6 +53,7 @@ struct options {
         bool wait_stopped;      /* --for=stopped */
         uint64_t timeout_usec;  /* UINT64_MAX: none */
         bool follow, guest, raw, remove, group;
+        bool force, mkdir, read_only; /* copy-to, copy-from, bind */
         bool has_lines;
         uint32_t lines;            /* --lines=, when has_lines; UINT32_MAX: all */
         const char *since, *until; /* as they were given; NULL: not given */

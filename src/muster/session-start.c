@@ -9,11 +9,12 @@
 #include "client/varlink-client.h"
 #include "codec/enter-protocol.h"
 #include "codec/json-text.h"
+#include "codec/utf8.h"
 #include "muster/failure.h"
 #include "muster/fetch.h"
+#include "muster/here.h"
 #include "muster/session.h"
 #include "sys/pidfd.h"
-#include "sys/procfs.h"
 #include "sys/spawn-enter.h"
 
 static void strings_member(struct json_text *j, const char *key, char *const *v) {
@@ -49,28 +50,9 @@ static int build(const struct options *o, const char *name, const struct session
 }
 
 /* What a JSON string cannot carry would arrive as something else. */
-static bool is_text(const char *s) {
-        for (const unsigned char *c = (const unsigned char *) s; *c;) {
-                int more = *c < 0x80                 ? 0
-                           : *c >= 0xc2 && *c < 0xe0 ? 1
-                           : *c >= 0xe0 && *c < 0xf0 ? 2
-                           : *c >= 0xf0 && *c < 0xf5 ? 3
-                                                     : -1;
-                unsigned char first = *c++;
-
-                if (more < 0 || (first == 0xe0 && *c < 0xa0) || (first == 0xed && *c > 0x9f) ||
-                    (first == 0xf0 && *c < 0x90) || (first == 0xf4 && *c > 0x8f))
-                        return false;
-                for (; more > 0; more--, c++)
-                        if ((*c & 0xc0) != 0x80)
-                                return false;
-        }
-        return true;
-}
-
 static bool all_text(char *const *v) {
         for (; v && *v; v++)
-                if (!is_text(*v))
+                if (!utf8_is_valid(*v))
                         return false;
         return true;
 }
@@ -114,26 +96,10 @@ static int start_by_registry(const struct options *o, struct varlink_client *c, 
 
 /* ---- without a registry ---- */
 
-static const char *enter_path(void) {
-        const char *path = secure_getenv("MUSTER_ENTER"); /* for trying out what is not installed */
-
-        return path && *path == '/' ? path : ENTER_PATH;
-}
-
-/* As the registry has it (service/session.c). */
-static int check_owner(const struct machine_view *v) {
-        if (!v->class || !streq(v->class, "container"))
-                return fail("Machine '%s' is no container: it cannot be entered from outside.", v->name);
-        if (v->uid != 0 && proc_same_namespace(v->leader.pid, 0, "user") != 0)
-                return fail("Machine '%s' belongs to user %u and has no user namespace: nobody may enter it.", v->name,
-                            (unsigned) v->uid);
-        return EXIT_SUCCESS;
-}
-
 static int spawn_here(const struct session *s, const struct pidref *leader) {
         AUTO_BUF struct buf request = BUF_EMPTY;
         struct spawn_enter spawn = {
-                .path = enter_path(),
+                .path = here_program("MUSTER_ENTER", ENTER_PATH),
                 .leader = leader->fd,
                 .status = s->fds[SESSION_FD_STATUS],
                 .starting = -EBADF,
@@ -152,29 +118,14 @@ static int spawn_here(const struct session *s, const struct pidref *leader) {
 
 static int start_here(const struct options *o, const char *name, const struct session *s) {
         struct pidref leader = PIDREF_EMPTY;
-        struct machine_view v;
-        int r;
+        int r = here_leader(o, name, &leader);
 
-        if (geteuid() != 0) {
-                (void) fail_connection(o->run, -EHOSTDOWN);
-                return EXIT_SESSION;
-        }
-        if (fetch_one(o, name, false, false, &v, NULL) != FETCH_FOUND)
-                return EXIT_SESSION;
-        r = pidref_open(v.leader.pid, &leader);
-        if (r >= 0 && v.leader.pidfd_id && leader.id && v.leader.pidfd_id != leader.id)
-                r = -ESRCH;
         if (r < 0)
-                (void) fail("Machine '%s' has ended.", name);
-        else
-                r = check_owner(&v) == EXIT_SUCCESS ? 0 : -EPERM;
-        if (r >= 0) {
-                r = spawn_here(s, &leader);
-                if (r < 0)
-                        (void) fail("Cannot start %s: %s.", enter_path(), strerror(-r));
-        }
+                return EXIT_SESSION;
+        r = spawn_here(s, &leader);
+        if (r < 0)
+                (void) fail("Cannot start muster-enter: %s.", strerror(-r));
         pidref_done(&leader);
-        machine_view_done(&v);
         return r < 0 ? EXIT_SESSION : EXIT_SUCCESS;
 }
 

@@ -23,4 +23,7 @@ int verb_login(const struct options *o, char **args);
 int verb_resolve(const struct options *o, char **args);
 int verb_stats(const struct options *o, char **args);
 int verb_user(const struct options *o, char **args);
+int verb_copy_to(const struct options *o, char **args);
+int verb_copy_from(const struct options *o, char **args);
+int verb_bind(const struct options *o, char **args);
 int verb_doctor(const struct options *o, char **args);
