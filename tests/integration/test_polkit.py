@@ -30,6 +30,10 @@ polkit.addRule(function(action, subject) {
                 if (action.id == "org.freedesktop.machine1.inspect-machines" && action.lookup("verb") == "open_log" &&
                     action.lookup("machine") == "public")
                         return polkit.Result.YES;
+                if (action.id == "org.freedesktop.machine1.manage-machines" && action.lookup("verb") == "copy" &&
+                    (action.lookup("machine") || action.lookup("name")) == "public" &&
+                    action.lookup("src") == "/etc/hostname" && action.lookup("dest") == "/nowhere/at/all")
+                        return polkit.Result.YES;
                 if (action.id == "org.freedesktop.machine1.shell" && action.lookup("machine") == "public" &&
                     action.lookup("user") == "root" && action.lookup("program") == "/bin/echo" &&
                     action.lookup("command_line") == "/bin/echo a b")
@@ -211,6 +215,16 @@ def test_details_reach_the_rules(polkit, processes):
                 interface=MACHINE1 + ".Machine") == DENIED
     assert varlink(FRIEND, "Kill", name="public", signal=int(signal.SIGCONT)) is None
     assert varlink(FRIEND, "Kill", name="private", signal=int(signal.SIGCONT)) == VARLINK_DENIED
+    # Allowed, it fails for another reason.
+    copy = ["string:/etc/hostname", "string:/nowhere/at/all"]
+    missing = "org.freedesktop.DBus.Error.FileNotFound"
+    assert send(FRIEND, "CopyToMachine", "string:public", *copy) == missing
+    assert send(FRIEND, "CopyFromMachineWithFlags", "string:public", *copy, "uint64:1") == missing
+    assert send(FRIEND, "CopyToMachine", "string:private", *copy) == DENIED
+    assert send(FRIEND, "CopyToMachine", "string:public", "string:/etc/shadow", copy[1]) == DENIED
+    assert send(FRIEND, "CopyToMachine", "string:public", copy[0], "string:/etc/hostname") == DENIED
+    assert send(FRIEND, "BindMountMachine", "string:public", *copy, "boolean:false", "boolean:false") == DENIED
+    assert varlink(FRIEND, "CopyTo", name="public", source="/etc/shadow", destination="/nowhere/at/all") == VARLINK_DENIED
     assert names() == ["private", "public"]
 
 
