@@ -89,7 +89,7 @@ class Integration:
         place.mkdir()
         for name in ("musterd", "src", "tests", "bench"):
             (place / name).symlink_to(self.build / name)
-        for name in ("muster", "muster-enter", "muster-helper", "muster-hook", "muster-spawn"):
+        for name in ("muster", "muster-enter", "muster-helper", "muster-hook", "muster-spawn", "muster-transfer"):
             (place / name).symlink_to(RELEASE / name)
         return place
 
