@@ -7,6 +7,7 @@ import pathlib
 import socket
 import stat
 import subprocess
+import sys
 import time
 
 import pytest
@@ -104,6 +105,28 @@ def test_sockets(musterd_without_bus):
     musterd_without_bus.stop()
     assert not any(os.path.lexists(p) for p in (USERS, HOOK, IMAGES, "/run/varlink/registry/io.systemd.MachineImage"))
     musterd_without_bus.start()
+
+
+def test_a_socket_that_is_handed_over(build):
+    """It stays where it is, and the links to it are its owner's business; the others are made all the same."""
+    path = "/run/handed.socket"
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+    pass_it = ("import os, sys; os.dup2(int(sys.argv[1]), 3); "
+               "os.environ.update(LISTEN_FDS='1', LISTEN_FDNAMES='varlink', LISTEN_PID=str(os.getpid())); os.execv(sys.argv[2], sys.argv[2:])")
+    command = world.Musterd(build, "--bus=no").command()
+    musterd = subprocess.Popen([sys.executable, "-c", pass_it, str(listening.fileno()), *command], pass_fds=[listening.fileno()],
+                               stderr=subprocess.DEVNULL)
+    try:
+        with world.Varlink(path) as v:
+            assert v.call("io.systemd.Machine.List", {"name": ".host"})["class"] == "host"
+        assert not os.path.lexists(world.VARLINK_SOCKET) and not os.path.lexists(IMAGES) and os.path.exists(USERS)
+    finally:
+        musterd.terminate()
+        assert musterd.wait(20) == 0
+    assert os.path.exists(path) and not os.path.exists(USERS)
+    os.unlink(path)
 
 
 def test_images_are_not_there_yet(musterd_without_bus):

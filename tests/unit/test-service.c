@@ -525,6 +525,30 @@ static void test_user_numbers(void **state) {
         fake_done(&f);
 }
 
+static void test_users(void **state) {
+        struct machine_user u;
+        struct fake f;
+
+        fake_init(&f);
+        do_register(&f, "a", 10, false, 0);
+        do_register(&f, "b.c", 11, false, 0);
+        assert_true(service_user_by_id(f.service, false, 1000005, &u));
+        assert_string_equal(u.name, "vu-a-5");
+        assert_true(u.inside == 5 && u.outside == 1000005 && streq(u.machine->name, "a"));
+        assert_true(service_user_by_name(f.service, true, "vg-a-7", &u));
+        assert_int_equal(u.outside, 1000007);
+        assert_false(service_user_by_id(f.service, false, 1100005, &u)); /* no name can be made of b.c */
+        assert_false(service_user_by_id(f.service, false, 5, &u));
+        assert_false(service_user_by_name(f.service, false, "vg-a-7", &u));
+        assert_false(service_user_by_name(f.service, false, "vu-a-70000", &u));
+        assert_false(service_user_by_name(f.service, false, "vu-none-7", &u));
+        assert_false(service_user_by_name(f.service, false, "vu-.host-7", &u));
+        fake_kill(&f, 10);
+        assert_false(service_user_by_id(f.service, false, 1000005, &u));
+        assert_false(service_user_by_name(f.service, false, "vu-a-5", &u));
+        fake_done(&f);
+}
+
 /* However many have come since the last question: none is told of as missing because nobody has looked yet. */
 static void test_user_numbers_of_many(void **state) {
         const struct machine *m = NULL;
@@ -774,6 +798,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finding_by_process),
         cmocka_unit_test(test_user_numbers),
         cmocka_unit_test(test_user_numbers_of_many),
+        cmocka_unit_test(test_users),
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_entering),
         cmocka_unit_test(test_logs),
