@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "codec/enter-protocol.h"
+#include "sys/packet.h"
 #include "sys/pidfd.h"
 #include "sys/spawn-enter.h"
 
@@ -358,24 +359,12 @@ static void take_report(struct opening *o, const struct enter_report *r, int fd)
 static int on_report(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         struct opening *o = userdata;
         uint8_t packet[ENTER_REPORT_MAX];
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(sizeof(int))];
-        } control;
-        struct iovec part = { .iov_base = packet, .iov_len = sizeof(packet) };
-        struct msghdr message = {
-                .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
-        };
         struct enter_report report;
-        int came = -EBADF;
-        ssize_t n;
+        int came;
+        ssize_t n = packet_receive(fd, packet, sizeof(packet), &came);
 
-        n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (n == -EAGAIN)
                 return 0;
-        for (struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&message) : NULL; c; c = CMSG_NXTHDR(&message, c))
-                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-                        memcpy(&came, CMSG_DATA(c), sizeof(int));
         if (n > 0 && enter_report_decode(packet, (size_t) n, &report) == 0) {
                 take_report(o, &report, came);
                 return 0;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "muster-enter/enter.h"
+#include "sys/packet.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -76,15 +77,6 @@ static void tell(struct watch *w, enum enter_report_kind kind, int32_t value, co
 
 /* ---- the channel ---- */
 
-static int take_fd(struct msghdr *m) {
-        int fd = -EBADF;
-
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
-                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-                        memcpy(&fd, CMSG_DATA(c), sizeof(int)); /* there is room for one only */
-        return fd;
-}
-
 /* Our own processes have closed it: the program runs, or there is none. */
 static void channel_closed(struct watch *w) {
         w->channel_open = false;
@@ -102,27 +94,17 @@ static void channel_closed(struct watch *w) {
 
 static void read_channel(struct watch *w) {
         uint8_t packet[ENTER_REPORT_MAX];
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(sizeof(int))];
-        } control;
-        struct iovec part = { .iov_base = packet, .iov_len = sizeof(packet) };
-        struct msghdr message = {
-                .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
-        };
         struct enter_report report;
         int32_t pid;
-        ssize_t n;
         int fd;
+        ssize_t n = packet_receive(w->e->channel[0], packet, sizeof(packet), &fd);
 
-        n = recvmsg(w->e->channel[0], &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        if (n == -EAGAIN)
                 return;
         if (n <= 0) {
                 channel_closed(w);
                 return;
         }
-        fd = take_fd(&message);
         if (n == sizeof(pid)) {
                 memcpy(&pid, packet, sizeof(pid));
                 w->pid = pid;

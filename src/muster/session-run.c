@@ -20,6 +20,7 @@
 #include "codec/enter-protocol.h"
 #include "muster/failure.h"
 #include "muster/session.h"
+#include "sys/packet.h"
 #include "sys/terminal.h"
 
 #define FLOW_BYTES 65536
@@ -282,24 +283,12 @@ static void take_report(struct run *run, const struct enter_report *r, int fd) {
 
 static void read_status(struct run *run) {
         uint8_t packet[ENTER_REPORT_MAX];
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(sizeof(int))];
-        } control;
-        struct iovec part = { .iov_base = packet, .iov_len = sizeof(packet) };
-        struct msghdr message = {
-                .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
-        };
         struct enter_report report;
-        ssize_t n = recvmsg(run->status, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        int fd = -EBADF;
+        int fd;
+        ssize_t n = packet_receive(run->status, packet, sizeof(packet), &fd);
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (n == -EAGAIN)
                 return;
-        if (n > 0)
-                for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
-                        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-                                memcpy(&fd, CMSG_DATA(c), sizeof(int));
         if (n > 0 && enter_report_decode(packet, (size_t) n, &report) == 0) {
                 take_report(run, &report, fd);
                 return;
