@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backend/enter-spare.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -53,6 +54,7 @@ struct running {
 struct enter {
         sd_event *event;
         char *path;
+        struct enter_spare *spare;
         sd_event_source *turn, *timer;
         size_t n_starting;
         struct waiting *first, **last;
@@ -96,6 +98,8 @@ static int on_exit_of_process(sd_event_source *source, int fd, uint32_t events, 
         if (waitid((idtype_t) P_PIDFD, (id_t) fd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
                 return 0; /* not yet */
         w->enter->n--;
+        if (!w->enter->first)
+                enter_spare_want(w->enter->spare);
         running_free(w);
         return 0;
 }
@@ -198,7 +202,7 @@ static int start(struct enter *x, const struct waiting *w) {
         r = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
         if (r >= 0) {
                 spawn.starting = ends[1];
-                r = spawn_enter(&spawn, &pid);
+                r = enter_spare_use(x->spare, &spawn, &pid) ? 0 : spawn_enter(&spawn, &pid);
                 close(ends[1]);
                 if (r < 0)
                         close(ends[0]);
@@ -446,6 +450,9 @@ int enter_new(sd_event *e, const char *helper, struct enter **ret) {
                 x->path = NULL;
                 return -ENOMEM;
         }
+        r = enter_spare_new(e, x->path, &x->spare);
+        if (r < 0)
+                return r;
         *ret = STEAL(x);
         return 0;
 }
@@ -464,6 +471,7 @@ void enter_free(struct enter *x) {
                 opening_finish(x->openings, -ECANCELED, NULL);
         while (x->running)
                 running_free(x->running);
+        enter_spare_free(x->spare);
         sd_event_source_disable_unref(x->turn);
         sd_event_source_disable_unref(x->timer);
         sd_event_unref(x->event);

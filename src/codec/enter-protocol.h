@@ -19,8 +19,8 @@
 #define ENTER_SIGNAL_SIZE ((size_t) 1) /* what a client may say: a packet with the number of a signal for the command */
 
 /* Descriptors that muster-enter is started with, beside standard input, output and error. */
-#define ENTER_FD_REQUEST 3
-#define ENTER_FD_LEADER 4 /* pidfd of the machine's leader */
+#define ENTER_FD_REQUEST 3 /* or a socket on which all of these are still to come: sys/spawn-enter.h */
+#define ENTER_FD_LEADER 4  /* pidfd of the machine's leader */
 #define ENTER_FD_STATUS 5
 #define ENTER_FD_STARTING 6 /* held open until the program runs, for whoever started us; or the null device */
 

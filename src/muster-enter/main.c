@@ -59,6 +59,34 @@ static int read_request(struct session **ret) {
         return enter_request_decode(data, size, ret);
 }
 
+/* We were started ahead of time, so that nobody waits for that. What has come are numbers, and as many descriptors that are to have
+ * them; the others are the null device and stay so. 0: nobody wants us any more. */
+static int await_orders(void) {
+        unsigned char numbers[ENTER_FD_STARTING + 1];
+        union {
+                struct cmsghdr head;
+                char bytes[CMSG_SPACE(sizeof(numbers) * sizeof(int))];
+        } control;
+        struct iovec part = { .iov_base = numbers, .iov_len = sizeof(numbers) };
+        struct msghdr message = {
+                .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+        };
+        int socket = fcntl(ENTER_FD_REQUEST, F_DUPFD_CLOEXEC, ENTER_FD_STARTING + 1), fds[sizeof(numbers)];
+        ssize_t n;
+
+        do
+                n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        if (n <= 0 || !CMSG_FIRSTHDR(&message) || control.head.cmsg_len != CMSG_LEN((size_t) n * sizeof(int)))
+                return 0;
+        memcpy(fds, CMSG_DATA(&control.head), (size_t) n * sizeof(int));
+        for (ssize_t i = 0; i < n;
+             i++) /* all of ours are above those that are wanted: none is overwritten before its turn */
+                if (numbers[i] > ENTER_FD_STARTING || dup2(fds[i], numbers[i]) < 0)
+                        return 0;
+        return 1;
+}
+
 static bool is_socket(int fd) {
         int type = 0;
         socklen_t size = sizeof(type);
@@ -172,21 +200,26 @@ static void ignore_signals(void) {
 int main(int argc, char *argv[]) {
         AUTO(enter_done) struct enter e = { .status = ENTER_FD_STATUS, .leader = LEADER_EMPTY };
         struct diag d = { 0 };
+        bool spare = is_socket(ENTER_FD_REQUEST);
         int r;
 
-        if (!is_socket(ENTER_FD_STATUS)) {
+        if (!spare && !is_socket(ENTER_FD_STATUS)) {
                 fprintf(stderr, "muster-enter is started by musterd and muster, with a socket as descriptor %d.\n",
                         ENTER_FD_STATUS);
                 return 2;
         }
         (void) protect_self("muster-enter", argv, environ);
-        prctl(PR_SET_NAME, "muster-enter", 0, 0, 0); /* it may have been started by a descriptor */
+        prctl(PR_SET_NAME, spare ? "muster-spare" : "muster-enter", 0, 0,
+              0); /* it may have been started by a descriptor */
         /* Nothing of what is read and held here is the machine's to see (ptrace(2)). */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        ignore_signals();
+        if (spare && !await_orders())
+                return 0;
+        prctl(PR_SET_NAME, "muster-enter", 0, 0, 0);
         for (int fd = ENTER_FD_REQUEST; fd <= ENTER_FD_STARTING; fd++)
                 (void) fcntl(fd, F_SETFD, FD_CLOEXEC);
         syscall(SYS_close_range, ENTER_FD_STARTING + 1, ~0U, 0);
-        ignore_signals();
         (void) setgroups(0, NULL);
         alarm(ASKING_SECONDS);
         r = read_request(&e.session);

@@ -9,8 +9,10 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -100,25 +102,65 @@ static int read_only_program(const char *path) {
         return fd < 0 ? -errno : fd;
 }
 
-int spawn_enter(const struct spawn_enter *s, pid_t *ret) {
-        AUTO_CLOSE int program = read_only_program(s->path);
+/* given: negative: /dev/null. */
+static int spawn_with(const char *path, const int given[static FDS], pid_t *ret) {
+        AUTO_CLOSE int program = read_only_program(path);
         char by_descriptor[32];
-        AUTO_CLOSE int request = request_file(s->request, s->request_size);
-        const int given[FDS] = { s->stdio[0], s->stdio[1], s->stdio[2], request, s->leader, s->status, s->starting };
-        int fds[FDS] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF }, r = request < 0 ? request : 0;
+        int fds[FDS] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF }, r = 0;
 
         snprintf(by_descriptor, sizeof(by_descriptor), "/proc/self/fd/%d", program);
         for (int i = 0; r >= 0 && i < FDS; i++) {
-                if (given[i] < 0 && (i < FIRST_FD || i == FDS - 1))
+                if (given[i] < 0)
                         continue;
                 fds[i] = fcntl(given[i], F_DUPFD_CLOEXEC, FDS);
                 if (fds[i] < 0)
                         r = -errno;
         }
         if (r >= 0)
-                r = spawn(program >= 0 ? by_descriptor : s->path, s->path, fds, ret);
+                r = spawn(program >= 0 ? by_descriptor : path, path, fds, ret);
         for (int i = 0; i < FDS; i++)
                 if (fds[i] >= 0)
                         close(fds[i]);
         return r;
+}
+
+int spawn_enter(const struct spawn_enter *s, pid_t *ret) {
+        AUTO_CLOSE int request = request_file(s->request, s->request_size);
+
+        if (request < 0)
+                return request;
+        return spawn_with(
+                s->path,
+                (const int[FDS]){ s->stdio[0], s->stdio[1], s->stdio[2], request, s->leader, s->status, s->starting },
+                ret);
+}
+
+int spawn_enter_spare(const char *path, int socket, pid_t *ret) {
+        return spawn_with(path, (const int[FDS]){ -EBADF, -EBADF, -EBADF, socket, -EBADF, -EBADF, -EBADF }, ret);
+}
+
+/* The number that each is to have there, a byte for each descriptor. */
+int spawn_enter_order(int socket, const struct spawn_enter *s) {
+        AUTO_CLOSE int request = request_file(s->request, s->request_size);
+        const int given[FDS] = { s->stdio[0], s->stdio[1], s->stdio[2], request, s->leader, s->status, s->starting };
+        union {
+                struct cmsghdr head;
+                char bytes[CMSG_SPACE(FDS * sizeof(int))];
+        } control = { .bytes = { 0 } };
+        char numbers[FDS];
+        struct iovec part = { .iov_base = numbers };
+        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes };
+
+        if (request < 0)
+                return request;
+        for (int i = 0; i < FDS; i++)
+                if (given[i] >= 0) {
+                        memcpy(CMSG_DATA(&control.head) + part.iov_len * sizeof(int), &given[i], sizeof(int));
+                        numbers[part.iov_len++] = (char) i;
+                }
+        message.msg_controllen = CMSG_SPACE(part.iov_len * sizeof(int));
+        control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(part.iov_len * sizeof(int)),
+                                         .cmsg_level = SOL_SOCKET,
+                                         .cmsg_type = SCM_RIGHTS };
+        return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }

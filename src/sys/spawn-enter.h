@@ -17,3 +17,8 @@ struct spawn_enter {
 
 /* Descriptors are borrowed. The process is a session of its own, with default signals and no environment, and our child. -errno. */
 int spawn_enter(const struct spawn_enter *s, pid_t *ret);
+
+/* One that waits on a SOCK_SEQPACKET socket for what it is to do, and ends when nobody has the other end any more. */
+int spawn_enter_spare(const char *path, int socket, pid_t *ret);
+/* Tells it, at the other end. -EPIPE: it is gone. */
+int spawn_enter_order(int socket, const struct spawn_enter *s);

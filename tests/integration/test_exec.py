@@ -113,6 +113,8 @@ class Machine:
             os.kill(self.leader, signal.SIGKILL)
         self.process.wait(60)  # a runner whose machine has ended puts away what it made
         world.wait_until(lambda: not (world.MACHINES / self.name).exists(), "the machine to be forgotten")
+        scopes = (f"{self.name}.scope", f"machine-{self.name}.scope")  # which the registry removes when they are empty, unless it ends
+        world.wait_until(lambda: not [d for d in world.scope_directories() if os.path.basename(d) in scopes], "its scope to go")
 
 
 @pytest.fixture
@@ -603,6 +605,27 @@ def test_many(plain):
     said = [p.communicate(timeout=60)[1] for p in processes]
     assert [p.returncode for p in processes] == list(range(200)), [text for text in said if text]
     world.wait_until(lambda: not entering() and len(inside(plain)) == 1, "all to be gone")
+
+
+def test_spare(plain, musterd):
+    """One is started ahead of time when a command has ended; when it is killed the next is started as the first was."""
+    def spare():
+        return next((p for p in world.stray_processes() if world.comm(p) == "muster-spare"), None)
+
+    def used(pid):
+        enter(plain, "true", check=0)
+        return world.wait_until(lambda: spare() not in (None, pid) and spare(), "another one")
+    first = used(None)
+    second = used(first)
+    assert not pathlib.Path(f"/proc/{first}").exists() or world.comm(first) != "muster-spare"
+    held = {os.readlink(entry) for entry in pathlib.Path(f"/proc/{second}/fd").iterdir()}
+    assert {what for what in held if not what.startswith("socket:")} == {"/dev/null"}
+    os.kill(second, signal.SIGKILL)
+    assert says(plain, "echo", "fine") == "fine\n"
+    third = used(second)
+    musterd.kill()
+    world.wait_until(lambda: not pathlib.Path(f"/proc/{third}").exists(), "it to end with the registry")
+    musterd.start()
 
 
 # ---- who may ----
