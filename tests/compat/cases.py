@@ -470,23 +470,6 @@ def inspect_addresses(t):
     return seen
 
 
-def rooted(t, make, name):
-    """A machine with a root directory of its own, which the shell commands `make` fill: (directory on the host, leader)."""
-    root = pathlib.Path("/run") / name
-    root.mkdir()
-    subprocess.run(["sh", "-c", make], cwd=root, check=True)
-    pid = t.start("unshare", "-m", "sh", "-c",
-                  f"mount -t tmpfs none /mnt && mkdir /mnt/r && mount --bind {root} /mnt/r && mkdir -p /mnt/r/old &&"
-                  " mkdir -p /mnt/r/proc /mnt/r/dev && mount --rbind /usr /mnt/r/old && mount --rbind /proc /mnt/r/proc &&"
-                  " mount --rbind /dev /mnt/r/dev && cd /mnt/r && exec chroot . /old/bin/busybox sleep 1000")
-    comm = pathlib.Path(f"/proc/{pid}/comm")
-    assert wait(lambda: comm.read_text() in ("busybox\n", "sleep\n") and os.readlink(f"/proc/{pid}/exe")), "no root"
-    time.sleep(0.2)
-    t.place(name + ".scope", pid)
-    t.register(name, u32(pid))
-    return root, pid
-
-
 @case("inspect/root")
 def inspect_root(t):
     """os-release: of a tree with one, with one in /usr/lib only, with none, and with one that points out of it."""
@@ -496,12 +479,88 @@ def inspect_root(t):
                        ("link", "mkdir -p etc usr/lib && echo ID=far >usr/lib/os-release &&"
                                 " ln -s ../../../../../../usr/lib/os-release etc/os-release")):
         name = unique("root")
-        root, pid = rooted(t, make, name)
+        root = pathlib.Path("/run") / name
+        root.mkdir()
+        subprocess.run(["sh", "-c", make], cwd=root, check=True)
+        pid = t.start("unshare", "-m", "sh", "-c",
+                      f"mount -t tmpfs none /mnt && mkdir /mnt/r && mount --bind {root} /mnt/r && mkdir -p /mnt/r/old &&"
+                      " mkdir -p /mnt/r/proc /mnt/r/dev && mount --rbind /usr /mnt/r/old && mount --rbind /proc /mnt/r/proc &&"
+                      " mount --rbind /dev /mnt/r/dev && cd /mnt/r && exec chroot . /old/bin/busybox sleep 1000")
+        comm = pathlib.Path(f"/proc/{pid}/comm")
+        assert wait(lambda: comm.read_text() in ("busybox\n", "sleep\n") and os.readlink(f"/proc/{pid}/exe")), "no root"
+        time.sleep(0.2)
+        t.place(name + ".scope", pid)
+        t.register(name, u32(pid))
         answer = t.machine(name, "GetOSRelease")
         seen[what] = answer[1] if isinstance(answer, list) else answer
         t.kill(pid)
         subprocess.run(["rm", "-rf", root])
     return seen
+
+
+@case("inspect/vm")
+def inspect_vm(t):
+    prepared(t, "guest", class_="vm")
+    seen = {method: t.machine("guest", method)
+            for method in ("GetAddresses", "GetOSRelease", "GetUIDShift", "GetSSHInfo", "OpenPTY", "OpenRootDirectory")}
+    seen["MapFrom"] = t.manager("MapFromMachineUser", "su", "guest", u32(0))
+    return seen
+
+
+@case("inspect/mapping")
+def inspect_mapping(t):
+    pid = t.unshared("-U")
+    for kind, start in (("uid", 524288), ("gid", 600000)):
+        pathlib.Path(f"/proc/{pid}/{kind}_map").write_text(f"0 {start} 65536\n")
+    t.place("mapped.scope", pid)
+    t.register("mapped", u32(pid))
+    plain = t.in_unit("plain.scope", word="<plain>")
+    t.register("plain", u32(plain))
+    seen = {"shift of unequal maps": t.machine("mapped", "GetUIDShift")}
+    for method, numbers in (("MapFromMachineUser", (0, 2, 65535, 65536, 70000, 0xffffffff)),
+                            ("MapFromMachineGroup", (0, 2, 65536))):
+        for number in numbers:
+            seen[f"{method} {number}"] = t.manager(method, "su", "mapped", u32(number))
+    seen["MapFromMachineUser plain 1000"] = t.manager("MapFromMachineUser", "su", "plain", u32(1000))
+    for method, numbers in (("MapToMachineUser", (5, 65535, 65536, 524287, 524288, 524290, 589823, 589824, 0xffffffff)),
+                            ("MapToMachineGroup", (5, 600003, 700000))):
+        for number in numbers:
+            seen[f"{method} {number}"] = t.manager(method, "u", u32(number))
+    return seen
+
+
+@case("inspect/shift")
+def inspect_shift(t):
+    seen = {}
+    for what, uids, gids in (("simple", "0 524288 65536", "0 524288 65536"), ("short", "0 524288 1000", "0 524288 1000"),
+                             ("two lines", "0 524288 1000\n1000 700000 1000", "0 524288 1000\n1000 700000 1000"),
+                             ("not from 0", "5 524288 65536", "5 524288 65536")):
+        pid = t.unshared("-U")
+        pathlib.Path(f"/proc/{pid}/uid_map").write_text(uids + "\n")
+        pathlib.Path(f"/proc/{pid}/gid_map").write_text(gids + "\n")
+        name = unique("shift")
+        t.place(name + ".scope", pid)
+        t.register(name, u32(pid))
+        seen[what] = t.machine(name, "GetUIDShift")
+    return seen
+
+
+# ---- files ----
+
+def rooted(t, make, name):
+    """A machine whose mount namespace has a root of its own, filled by the shell commands `make`: (that on the host, leader)."""
+    root = pathlib.Path("/run") / name
+    root.mkdir()
+    subprocess.run(["sh", "-c", "mkdir old proc && cp /usr/bin/busybox . && " + make], cwd=root, check=True)
+    pid = t.start("unshare", "-m", "sh", "-c",
+                  f"mount --make-rprivate / && mount --bind {root} {root} && cd {root} && ./busybox pivot_root . old &&"
+                  " exec /busybox sh -c '/busybox umount -l /old; exec /busybox sleep 1000'")
+    assert wait(lambda: (pathlib.Path(f"/proc/{pid}/comm").read_text() == "busybox\n" and os.path.exists(f"/proc/{pid}/root/srv")
+                         and not os.path.exists(f"/proc/{pid}/root/old/usr"))), "no root"
+    time.sleep(0.2)
+    t.place(name + ".scope", pid)
+    t.register(name, u32(pid))
+    return root, pid
 
 
 def tree(top):
@@ -578,53 +637,6 @@ def files_bind(t):
     seen["with the host's mounts"] = t.manager("BindMountMachine", "sssbb", "shared", str(host), "/srv", False, False)
     t.kill(pid)
     subprocess.run(["rm", "-rf", root, host])
-    return seen
-
-
-@case("inspect/vm")
-def inspect_vm(t):
-    prepared(t, "guest", class_="vm")
-    seen = {method: t.machine("guest", method)
-            for method in ("GetAddresses", "GetOSRelease", "GetUIDShift", "GetSSHInfo", "OpenPTY", "OpenRootDirectory")}
-    seen["MapFrom"] = t.manager("MapFromMachineUser", "su", "guest", u32(0))
-    return seen
-
-
-@case("inspect/mapping")
-def inspect_mapping(t):
-    pid = t.unshared("-U")
-    for kind, start in (("uid", 524288), ("gid", 600000)):
-        pathlib.Path(f"/proc/{pid}/{kind}_map").write_text(f"0 {start} 65536\n")
-    t.place("mapped.scope", pid)
-    t.register("mapped", u32(pid))
-    plain = t.in_unit("plain.scope", word="<plain>")
-    t.register("plain", u32(plain))
-    seen = {"shift of unequal maps": t.machine("mapped", "GetUIDShift")}
-    for method, numbers in (("MapFromMachineUser", (0, 2, 65535, 65536, 70000, 0xffffffff)),
-                            ("MapFromMachineGroup", (0, 2, 65536))):
-        for number in numbers:
-            seen[f"{method} {number}"] = t.manager(method, "su", "mapped", u32(number))
-    seen["MapFromMachineUser plain 1000"] = t.manager("MapFromMachineUser", "su", "plain", u32(1000))
-    for method, numbers in (("MapToMachineUser", (5, 65535, 65536, 524287, 524288, 524290, 589823, 589824, 0xffffffff)),
-                            ("MapToMachineGroup", (5, 600003, 700000))):
-        for number in numbers:
-            seen[f"{method} {number}"] = t.manager(method, "u", u32(number))
-    return seen
-
-
-@case("inspect/shift")
-def inspect_shift(t):
-    seen = {}
-    for what, uids, gids in (("simple", "0 524288 65536", "0 524288 65536"), ("short", "0 524288 1000", "0 524288 1000"),
-                             ("two lines", "0 524288 1000\n1000 700000 1000", "0 524288 1000\n1000 700000 1000"),
-                             ("not from 0", "5 524288 65536", "5 524288 65536")):
-        pid = t.unshared("-U")
-        pathlib.Path(f"/proc/{pid}/uid_map").write_text(uids + "\n")
-        pathlib.Path(f"/proc/{pid}/gid_map").write_text(gids + "\n")
-        name = unique("shift")
-        t.place(name + ".scope", pid)
-        t.register(name, u32(pid))
-        seen[what] = t.machine(name, "GetUIDShift")
     return seen
 
 
