@@ -109,7 +109,7 @@ int muster_monitor_fd(const muster_monitor *monitor);
 /* 1: something happened; the texts are good until the next call. *ret_kind: an event of org.muster.Machine1 ("registered",
  * "running", "removed"...; programs skip those that they do not know), or "changed" while no registry runs, or "missed": some
  * events cannot be had, look at all machines again; then *ret_machine is NULL. An event may be told twice when the registry is
- * restarted. 0: no more now. Never waits. */
+ * restarted. 0: no more now. Waits for a tenth of a second at most. */
 int muster_monitor_next(muster_monitor *monitor, const char **ret_kind, const char **ret_machine);
 
 /* ---- doing something ---- */

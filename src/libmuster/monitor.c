@@ -17,6 +17,7 @@
 
 #define DIRECTORY RUN_DIRECTORY "/systemd/machines"
 #define RETRY_SEC 1
+#define RECONNECT_MSEC 100 /* that a registry may take to tell where its journal ends, when it has come back */
 #define SUBSCRIBE "org.muster.Machine1.Subscribe"
 
 struct muster_monitor {
@@ -135,10 +136,10 @@ static int find_place(struct varlink_client *client, muster_monitor *m) {
         return r;
 }
 
-static int connect_registry(muster_monitor *m) {
+static int connect_registry(muster_monitor *m, unsigned timeout_msec) {
         AUTO(varlink_client_freep) struct varlink_client *client = NULL;
         bool first = !m->has_place;
-        int r = varlink_client_connect(RUN_DIRECTORY, VARLINK_CLIENT_TIMEOUT_MSEC, &client);
+        int r = varlink_client_connect(RUN_DIRECTORY, timeout_msec, &client);
 
         if (r >= 0 && first)
                 r = find_place(client, m);
@@ -261,7 +262,7 @@ EXPORT int muster_monitor_new(muster_monitor **ret) {
         m->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
         if (m->epoll_fd < 0 || m->inotify_fd < 0 || m->timer_fd < 0)
                 return -errno;
-        r = connect_registry(m) < 0 ? begin_files(m) : 0;
+        r = connect_registry(m, VARLINK_CLIENT_TIMEOUT_MSEC) < 0 ? begin_files(m) : 0;
         if (r < 0)
                 return r;
         *ret = STEAL(m);
@@ -284,7 +285,7 @@ static int next(muster_monitor *m) {
                 if (!wants_registry(m))
                         return 0;
         }
-        r = m->client ? 0 : connect_registry(m);
+        r = m->client ? 0 : connect_registry(m, RECONNECT_MSEC);
         if (r >= 0)
                 r = next_event(m);
         return r < 0 ? begin_files(m) : r;
