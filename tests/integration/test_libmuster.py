@@ -139,10 +139,29 @@ def test_bus_inside(musterd, processes, example):
 
 
 def test_python(musterd_without_bus, processes, stock):
-    leader = processes.sleeper()
+    leader = processes.mapped(200000, 300000)
     with world.Varlink() as v:
         v.register("web", leader)
     assert stock("/usr/bin/python3", TOP / "examples" / "list.py").split()[:2] == ["web", str(leader)]
+    stock("/usr/bin/python3", "-c", f"""
+import ctypes, errno, os, socket
+muster = ctypes.CDLL("libmuster.so.0")
+name, number = ctypes.c_char_p(), ctypes.c_uint32()
+to_name, to_number = ctypes.byref(name), ctypes.byref(number)
+assert muster.muster_pidfd_machine(os.pidfd_open({leader}), to_name) == 0 and name.value == b"web"
+assert muster.muster_pidfd_machine(0, to_name) == -errno.EINVAL
+pair = socket.socketpair()
+assert muster.muster_peer_machine(pair[0].fileno(), to_name) == -errno.ENODATA
+assert muster.muster_peer_machine(os.open("/dev/null", os.O_RDONLY), to_name) == -errno.ENOTSOCK
+assert muster.muster_gid_machine(300007, to_name, to_number) == 0 and (name.value, number.value) == (b"web", 7)
+assert muster.muster_machine_uid(b"web", 5, to_number) == 0 and number.value == 200005
+assert muster.muster_machine_gid(b"web", 5, to_number) == 0 and number.value == 300005
+assert muster.muster_machine_uid(b"web", 70000, to_number) == -errno.ENOENT
+assert muster.muster_machine_uid(b"none", 5, to_number) == -errno.ENOENT
+assert muster.muster_machine_uid(b"../web", 5, to_number) == -errno.EINVAL
+assert muster.muster_machine_get(b"none", 0, to_name) == -errno.ENOENT
+assert muster.muster_kill(b"web", b"nobody", 15) == -errno.EINVAL and muster.muster_terminate(b"none") == -errno.ENOENT
+""")
 
 
 def test_stock_programs_with_the_shim(musterd_without_bus, processes, stock):
