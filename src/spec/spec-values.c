@@ -273,13 +273,15 @@ bool value_is_text(const char *s) {
 
 void *array_extend(void *array_pointer, size_t *n, size_t element_size) {
         void **array = array_pointer;
-        char *grown;
 
         if (*n >= SPEC_LIST_MAX)
                 return NULL;
-        grown = realloc(*array, (*n + 1) * element_size);
-        if (!grown)
-                return NULL;
-        *array = grown;
-        return memset(grown + (*n)++ * element_size, 0, element_size);
+        if ((*n & (*n - 1)) == 0) { /* full: there is room for the next power of two */
+                void *grown = realloc(*array, (*n > 0 ? 2 * *n : 1) * element_size);
+
+                if (!grown)
+                        return NULL;
+                *array = grown;
+        }
+        return memset((char *) *array + (*n)++ * element_size, 0, element_size);
 }
