@@ -7,7 +7,7 @@
 - muster-spawn's table of options, its manual page and its completions for bash, zsh and fish have the same options; its table of
   keys of settings files and their manual page the same keys, marked (T) where a trusted file is needed;
 - src/libmuster/libmuster.map, include/muster/muster.h and the manual pages of section 3 have the same functions;
-- the walks of docs/ARCHITECTURE.md, written `folder/file.c: function`, name functions that are in those files;
+- the walks of docs/ARCHITECTURE.md and docs/walks.md, written `folder/file.c: function`, name functions that are in those files;
 - docs/ARCHITECTURE.md stays under 300 lines.
 """
 import pathlib
@@ -100,11 +100,11 @@ def check_walks(document, read):
     for path, names in re.findall(r"`([\w-]+/[\w-]+\.[ch]): ([^`]+)`", document):
         text = read(path)
         if text is None:
-            bad.append(f"ARCHITECTURE.md: there is no src/{path}")
+            bad.append(f"a walk: there is no src/{path}")
             continue
         for name in re.findall(r"\w+", names):
             if not re.search(rf"^(?!\s|/|\*)[^;\n]*\b({name}\(|HANDLER\({name}\))", text, re.M):
-                bad.append(f"ARCHITECTURE.md: src/{path} has no {name}()")
+                bad.append(f"a walk: src/{path} has no {name}()")
     if len(document.splitlines()) > ARCHITECTURE_MAX:
         bad.append(f"ARCHITECTURE.md has more than {ARCHITECTURE_MAX} lines")
     return bad
@@ -119,7 +119,7 @@ def check(top):
                             "\n".join(page.read_text() for page in (top / "man").glob("*.3.scd")))
             + check_actions(read("core/access.c"), (top / "data/polkit/org.freedesktop.machine1.policy").read_text())
             + check_spawn(top, read)
-            + check_walks((top / "docs/ARCHITECTURE.md").read_text(), read))
+            + check_walks((top / "docs/ARCHITECTURE.md").read_text(), read) + check_walks((top / "docs/walks.md").read_text(), read))
 
 
 def self_test():
