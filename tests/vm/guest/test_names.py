@@ -5,6 +5,7 @@ import pathlib
 import socket
 import subprocess
 
+import host
 import pytest
 import world
 
@@ -18,9 +19,8 @@ def getent(*arguments, ours=False):
     return result.stdout.splitlines()
 
 
-@pytest.fixture
-def web(musterd, processes):
-    """A container with a network and users of its own."""
+def container(processes):
+    """A container with a network and users of its own, registered."""
     leader = processes.sleeper(unshare=["-n", "-U"])
     for kind in ("uid", "gid"):
         pathlib.Path(f"/proc/{leader}/{kind}_map").write_text("0 1000000 65536\n")
@@ -34,6 +34,27 @@ def web(musterd, processes):
         yield leader
         v.call("io.systemd.Machine.Unregister", {"name": "web"})
     processes.kill(leader)
+
+
+@pytest.fixture
+def web(musterd, processes):
+    yield from container(processes)
+
+
+@pytest.fixture
+def web_of_the_original(musterd, processes, systemd_version):
+    if systemd_version < 258:
+        pytest.skip("this systemd-machined has no Varlink")
+    units = ["systemd-machined.socket", "systemd-machined.service"]
+    host.systemctl("mask", "--runtime", "musterd.service")
+    host.systemctl("stop", "musterd.service")
+    host.systemctl("unmask", *units)
+    host.systemctl("start", *units)
+    yield from container(processes)
+    host.systemctl("stop", *units)
+    host.systemctl("mask", *units)
+    host.systemctl("unmask", "--runtime", "musterd.service")
+    musterd.start()
 
 
 def test_hosts(web):
@@ -58,3 +79,12 @@ def test_users(web):
             assert theirs == getent("-s", f"{database}:mymachines", database, key, ours=True), (database, key)
         assert theirs == []
         assert getent("-s", f"{database}:mymachines", database, "1000005", ours=True)[0].startswith(f"{prefix}-web-5:x:1000005:")
+
+
+def test_our_module_and_the_original(web_of_the_original):
+    """Its Varlink is the same, so the module is at home there, too."""
+    assert "10.9.0.2" in getent("-s", "hosts:mymachines", "ahosts", "web", ours=True)[0]
+    assert getent("-s", "hosts:mymachines", "hosts", "10.9.0.2", ours=True)[0].split() == ["10.9.0.2", "web"]
+    assert getent("-s", "passwd:mymachines", "passwd", "vu-web-5", ours=True)[0].startswith("vu-web-5:x:1000005:")
+    assert getent("-s", "group:mymachines", "group", "1000005", ours=True) == ["vg-web-5:x:1000005:"]
+    assert getent("-s", "passwd:mymachines", "passwd", "900000000", ours=True) == []
