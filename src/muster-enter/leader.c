@@ -112,6 +112,17 @@ static char *read_label(int dir_fd, const char *path) {
         return STEAL(text);
 }
 
+/* To set it is not for nothing: the kernel looks for everybody who shares the memory, which is the first process then
+ * (sys/clone-beside.h). */
+static void read_oom_score(struct leader *l) {
+        AUTO_FREE char *own = NULL;
+
+        (void) read_record_at(AT_FDCWD, "/proc/self/oom_score_adj", 64, &own, NULL);
+        (void) read_record_at(l->proc, "oom_score_adj", 64, &l->oom_score, NULL);
+        if (streq_ptr(own, l->oom_score))
+                free(STEAL(l->oom_score));
+}
+
 static void read_traits(struct leader *l) {
         AUTO_FREE char *own = read_label(AT_FDCWD, "/proc/self/attr/current");
 
@@ -120,7 +131,7 @@ static void read_traits(struct leader *l) {
                 free(l->label);
                 l->label = NULL;
         }
-        (void) read_record_at(l->proc, "oom_score_adj", 64, &l->oom_score, NULL);
+        read_oom_score(l);
         for (int i = 0; i < RLIM_NLIMITS; i++)
                 if (prlimit(l->pid, i, NULL, &l->limits[i]) == 0)
                         l->has_limits |= 1U << i;

@@ -29,8 +29,8 @@ struct leader {
         struct leader_cgroup cgroups[LEADER_HIERARCHIES]; /* those that are not ours */
         size_t n_cgroups;
         struct proc_confinement confinement;
-        char *label; /* of the security module, for the next exec; NULL: as ours, or there is none */
-        char *oom_score;
+        char *label;     /* of the security module, for the next exec; NULL: as ours, or there is none */
+        char *oom_score; /* NULL: as ours */
         struct rlimit limits[RLIM_NLIMITS];
         uint32_t has_limits; /* bit n: limits[n] is known */
 };

@@ -353,6 +353,7 @@ def test_confined_like_the_machine(machines, mode):
     assert status_of(status, *keys) == status_of(pathlib.Path(f"/proc/{machine.leader}/status").read_text(), *keys)
     for kind in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts"):
         assert says(machine, "readlink", f"/proc/self/ns/{kind}").strip() == os.readlink(f"/proc/{machine.leader}/ns/{kind}")
+    pathlib.Path(f"/proc/{machine.leader}/oom_score_adj").write_text("300")  # other than ours
     running = subprocess.Popen([MUSTER, "exec", machine.name, "sleep", "1000"], env=ENVIRONMENT)
     pid = world.wait_until(lambda: command_in(machine, "sleep"), "the command to run")
     for what in ("cgroup", "oom_score_adj", "limits"):
