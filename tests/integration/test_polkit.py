@@ -312,6 +312,9 @@ def test_commands(polkit, processes):
         assert out.returncode == 125 and out.stdout == "" and "org.freedesktop.machine1.shell" in out.stderr, out
     out = execute(FRIEND, "private", "true")
     assert "only root, or who is granted the polkit action" in out.stderr
+    for verb in ("terminate", "kill", "unregister"):
+        out = world.muster(verb, "private", check=False, preexec_fn=world.drop_privileges(uid_of(FOE)))
+        assert out.returncode == 1 and MACHINE1 + ".manage-machines" in out.stderr and "pkexec" in out.stderr, out
 
 
 @pytest.fixture
