@@ -38,7 +38,7 @@ IN_VM = ["test_compat.py", "test_host.py", "test_libvirt.py", "test_scope.py::te
 # A part of the cases of tests/spawn/compare_world.py will do for a second release of the original.
 CASES_OF_NEWER = ["plain", "small", "as-pid2", "terminal", "users-U-network", "users-identity", "volatile-overlay", "mounts-U",
                   "overlay", "environment", "credentials"]
-IN_CONTAINER = ["test_compat.py", "test_container.py", "test_restart.py", "test_scope.py", "test_spawn.py",
+IN_CONTAINER = ["test_compat.py", "test_container.py", "test_names.py", "test_restart.py", "test_scope.py", "test_spawn.py",
                 "--deselect=test_scope.py::test_properties_are_passed_through"]
 # -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long. -g1: lines for their reports.
 BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Ddebug=false", "-Dc_args=-g1", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
@@ -302,7 +302,7 @@ def run_all_integration(build, lane):
     quick = run.quick_build()
     lane.late_jobs += [later(run.tests, "v2", files=OTHER_HALF, build=quick), later(run.tests, "v2", files=COMMANDS),
                        later(run.tests, "v2", without=OTHER_HALF + COMMANDS, build=quick),
-                       later(lane.test, "forky", "--container", "test_compat.py"),
+                       later(lane.test, "forky", "--container", "test_compat.py", "test_names.py"),
                        later(run.tests, "v2", "spawn", ["test_boot.py"]), later(run.tests, "v1"), later(run.tests, "hybrid"),
                        later(run.comparison, "forky", CASES_OF_NEWER), later(run.tests, "none")]
     lane.have_jobs.set()
