@@ -146,6 +146,13 @@ struct level *levels_last(struct levels *l) {
         return &l->all[l->n - 1];
 }
 
+/* Whoever may write to the directory above can put one of his own there in the meantime, which is not ours to change. */
+static bool is_own(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && st.st_uid == geteuid();
+}
+
 int levels_enter(struct levels *l, const char *name, bool made) {
         struct level *above = levels_last(l);
         int fd, r = 0;
@@ -153,7 +160,9 @@ int levels_enter(struct levels *l, const char *name, bool made) {
         fd = openat(above->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        if (made && !above->ours)
+        if (made && !is_own(fd))
+                r = -EBUSY;
+        else if (made && !above->ours)
                 r = levels_remember(l, name);
         if (r < 0) {
                 close(fd);
