@@ -303,7 +303,7 @@ def run_all_integration(build, lane):
     lane.late_jobs += [later(run.tests, "v2", files=OTHER_HALF, build=quick), later(run.tests, "v2", files=COMMANDS),
                        later(run.tests, "v2", without=OTHER_HALF + COMMANDS, build=quick),
                        later(lane.test, "forky", "--container", "test_compat.py", "test_names.py"),
-                       later(run.tests, "v2", "spawn", ["test_boot.py"]), later(run.tests, "v1"), later(run.tests, "hybrid"),
+                       later(run.tests, "v2", "spawn", ["test_boot.py"]), later(run.tests, "v1"), later(run.tests, "hybrid", build=quick),
                        later(run.comparison, "forky", CASES_OF_NEWER), later(run.tests, "none")]
     lane.have_jobs.set()
     lane.take_jobs(lane.jobs)

@@ -13,7 +13,7 @@ import pytest
 import world
 
 MACHINES = int(os.environ.get("MUSTER_CRASH_MACHINES", "300"))
-KILLS = 50
+KILLS = 30
 CONNECTIONS = 3
 OPERATIONS = 8  # on each connection, at most, between two kills
 LONGEST_DELAY = 0.02  # seconds until the kill, to begin with; a burst takes about half of that
