@@ -104,12 +104,12 @@ static bool is_inside(const struct enter *e, const char *path) {
         return fd >= 0;
 }
 
-/* Where systemd runs it starts a login as a unit of its own, which goes on when that is left: what the original does for OpenLogin.
- * Whoever waits for the end of a login wants the other way. */
+/* Where systemd listens (early in its start it does not yet) it starts a login as a unit of its own, which goes on when that is left:
+ * what the original does for OpenLogin. Whoever waits for the end of a login wants the other way. */
 static bool choose_unit(struct enter *e) {
         static char *argv[] = { (char *) "systemctl", (char *) "--no-block", (char *) "start", NULL, NULL };
 
-        if (!e->session->detach || !is_inside(e, "run/systemd/system") || !is_inside(e, SYSTEMCTL))
+        if (!e->session->detach || !is_inside(e, "run/systemd/private") || !is_inside(e, SYSTEMCTL))
                 return false;
         argv[3] = e->unit;
         e->programs[0] = (struct program){ SYSTEMCTL, argv };
