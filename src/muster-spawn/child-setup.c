@@ -60,6 +60,14 @@ static int kernel_setting(struct execution *x, const struct step *s) {
         return r;
 }
 
+/* That of the runner's terminal. Here, because the payload may ask for it before the runner has got the master. */
+static void size_console(int slave) {
+        struct winsize size;
+
+        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 || ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+                (void) ioctl(slave, TIOCSWINSZ, &size);
+}
+
 /* The terminal belongs to the container's own devpts, so that it has a name there; what is typed reaches it through the master,
  * which goes to the runner. The runner's own terminal never gets in here: nothing inside can push input to it (TIOCSTI). */
 static int console(struct execution *x, const struct step *s) {
@@ -76,6 +84,7 @@ static int console(struct execution *x, const struct step *s) {
                 return -errno;
         if (symlink("pts/0", "/dev/console") < 0) /* the first of a new instance is number 0 */
                 return -errno;
+        size_console(slave);
         r = channel_send(x->channel[1], CHANNEL_TERMINAL, 0, 0, master);
         if (r < 0)
                 return r;
