@@ -91,7 +91,7 @@ class Integration:
         place = self.build / "quick"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
-        for name in ("musterd", "src", "tests", "bench"):
+        for name in ("musterd", "src", "tests", "bench", "examples"):
             (place / name).symlink_to(self.build / name)
         for name in ("muster", "muster-enter", "muster-helper", "muster-hook", "muster-spawn", "muster-transfer"):
             (place / name).symlink_to(RELEASE / name)

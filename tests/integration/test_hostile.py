@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Clients that send rubbish, claim processes that are not theirs to claim, come by the hundred, or never end: each gets an
 answer with a name, the daemon stays alive, and does not grow. Randomness is seeded; a failure prints the seed."""
+import contextlib
 import os
 import pathlib
 import random
@@ -442,12 +443,15 @@ def test_ten_thousand_hostile_connections(bus, build, processes, monkeypatch):
     monkeypatch.setenv("ASAN_OPTIONS", "quarantine_size_mb=1:thread_local_quarantine_size_kb=16")
     musterd = world.Musterd(build, "--bus=no", "--log-level=warning")
     musterd.start()
-    with world.Varlink() as v:
+    with contextlib.ExitStack() as stack:
+        stack.callback(musterd.finish)
+        v = stack.enter_context(world.Varlink())
         for i in range(50):
             v.register(f"m{i}", processes.sleeper())
         before = private_kib(musterd.pid)
         crowd = subprocess.Popen([sys.executable, "-c", CROWD, "10000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                  preexec_fn=world.drop_privileges(4242))
+        stack.callback(crowd.kill)
         took, most = [], 0
         while True:
             begun = time.monotonic()
@@ -463,10 +467,9 @@ def test_ten_thousand_hostile_connections(bus, build, processes, monkeypatch):
         assert crowd.stdout.readline().startswith("said")
         took.sort()
         print(f"{len(took)} times served, in {took[len(took) // 2]:.4f} s, {took[-1]:.4f} s at most; {before} KiB, {most} KiB at most")
-        # With as many other processes at work as there are in a run of all tests, each waits longer for a processor at times.
-        assert took[len(took) // 2] < 0.1 and most - before < (64 + 32) << 10
+        # Some milliseconds on a host that is idle; in a run of all tests others want the processors, too.
+        assert took[len(took) // 2] < 0.5 and most - before < (64 + 32) << 10
         crowd.kill()
         crowd.wait()
         world.wait_until(lambda: len(os.listdir(f"/proc/{musterd.pid}/fd")) < 200, "them to be forgotten")
         assert len(v.names()) == 50
-    musterd.finish()
