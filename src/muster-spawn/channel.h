@@ -13,6 +13,7 @@ enum channel_kind {
         CHANNEL_ERROR,      /* to the runner: a step failed */
         CHANNEL_MOUNT,      /* a mount, as a descriptor (overlay.c) */
         CHANNEL_NOTE,       /* to the runner: a step failed that may */
+        CHANNEL_JOINED,     /* to the runner, first of all: the child has moved itself into its control groups of v1 */
 };
 
 struct channel_message {

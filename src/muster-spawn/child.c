@@ -30,11 +30,13 @@ static void await(struct execution *x, enum channel_kind kind, uint32_t step) {
 
 /* Moves itself into the groups of v1: a single thread that writes "0" to `tasks` need not wait for the kernel's grace period, as
  * everybody who writes a process into cgroup.procs must (kernel/cgroup/cgroup.c, since Linux 5.6). */
-static int join_cgroups(const struct payload_cgroup *c) {
+static int join_cgroups(const struct execution *x) {
+        const struct payload_cgroup *c = x->cgroup;
+
         for (size_t i = 0; c && i < c->n_dirs; i++)
                 if (c->dirs[i].tasks >= 0 && write(c->dirs[i].tasks, "0", 1) < 0)
                         return -errno;
-        return 0;
+        return payload_cgroup_is_joined(c) ? channel_send(x->channel[1], CHANNEL_JOINED, 0, 0, -EBADF) : 0;
 }
 
 /* From here on the payload dies with the runner. The kernel forgets the wish when credentials change, so it comes after that; a
@@ -74,7 +76,7 @@ _Noreturn void child_run(struct execution *x) {
         /* With the runner's end open here, too, its death would never show. */
         close(x->channel[0]);
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        r = join_cgroups(x->cgroup);
+        r = join_cgroups(x);
         if (r < 0)
                 fail(x, (uint32_t) plan->n_steps, r);
         if (plan->clone_flags & PLAN_CLONE_NEWUSER)

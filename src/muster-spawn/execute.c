@@ -179,6 +179,24 @@ int execute_ids(struct execution *x) {
         return r < 0 ? r : channel_send(x->channel[0], CHANNEL_IDS_MAPPED, 0, 0, -EBADF);
 }
 
+int execute_await_place(struct execution *x) {
+        struct channel_message m;
+        int fd, r;
+
+        if (!payload_cgroup_is_joined(x->cgroup))
+                return 0;
+        r = channel_receive(x->channel[0], &m, &fd);
+        if (r == -ECONNRESET) /* it is dead, which those who follow it see */
+                return 0;
+        if (r >= 0 && fd >= 0)
+                close(fd);
+        if (r >= 0 && m.kind == CHANNEL_ERROR)
+                return tell(x, m.step, m.error < 0 ? m.error : -EPROTO, LOG_LEVEL_ERR);
+        if (r >= 0 && m.kind != CHANNEL_JOINED)
+                r = -EPROTO;
+        return r < 0 ? log_error_errno(r, "cannot follow the start of the payload") : 0;
+}
+
 /* Until the channel closes, which is when the payload runs, or something failed. */
 static int follow_child(struct execution *x) {
         for (;;) {
@@ -190,6 +208,8 @@ static int follow_child(struct execution *x) {
                 if (r < 0)
                         return log_error_errno(r, "cannot follow the start of the payload");
                 switch (m.kind) {
+                case CHANNEL_JOINED:
+                        break;
                 case CHANNEL_TERMINAL:
                         x->terminal = fd;
                         break;

@@ -50,6 +50,8 @@ int execute_host(struct execution *x);
 int execute_clone(struct execution *x);
 /* PHASE_IDS. */
 int execute_ids(struct execution *x);
+/* Waits until the child is in its control groups, which those of v1 are something to wait for. */
+int execute_await_place(struct execution *x);
 /* Lets the child go on into the payload, and waits until that runs. Logs what failed instead. */
 int execute_go(struct execution *x);
 

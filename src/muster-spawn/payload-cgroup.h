@@ -48,6 +48,14 @@ struct payload_cgroup {
         int birth; /* v2 directory for CLONE_INTO_CGROUP; -EBADF: none, borrowed from dirs */
 };
 
+/* Are there groups of v1, which a process has to move itself into? c may be NULL. */
+static inline bool payload_cgroup_is_joined(const struct payload_cgroup *c) {
+        for (size_t i = 0; c && i < c->n_dirs; i++)
+                if (c->dirs[i].tasks >= 0)
+                        return true;
+        return false;
+}
+
 /* Looks at /sys/fs/cgroup and /proc/self/cgroup; makes nothing. */
 int payload_cgroup_probe(struct payload_cgroup *ret);
 /* Is it a hierarchy of v1 with that controller? */

@@ -229,6 +229,8 @@ static int start(struct run *r, struct execution *x) {
         if (q >= 0)
                 q = execute_ids(x);
         if (q >= 0)
+                q = execute_await_place(x); /* where the machine's unit is read from */
+        if (q >= 0)
                 q = do_register(r, x);
         return q < 0 ? q : execute_go(x);
 }
