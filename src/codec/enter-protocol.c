@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/bytes.h"
+
 #define REQUEST_MAGIC 0x3152454dU /* "MER1" */
 #define REPORT_MAGIC 0x3153454dU  /* "MES1" */
 #define REQUEST_HEAD ((size_t) 36)
@@ -17,19 +19,6 @@ enum {
         FLAG_ARGV0 = 1 << 2,
         FLAGS = FLAG_TERMINAL | FLAG_DETACH | FLAG_ARGV0
 };
-
-static void put(uint8_t *p, uint64_t value, size_t n_bytes) {
-        for (size_t i = 0; i < n_bytes; i++, value >>= 8)
-                p[i] = (uint8_t) value;
-}
-
-static uint64_t get(const uint8_t *p, size_t n_bytes) {
-        uint64_t value = 0;
-
-        while (n_bytes-- > 0)
-                value = value << 8 | p[n_bytes];
-        return value;
-}
 
 /* ---- requests ---- */
 
@@ -49,34 +38,25 @@ int enter_request_encode(const struct session *s, struct buf *out) {
                 append_string(&strings, *e);
         if (buf_error(&strings) < 0)
                 return buf_error(&strings);
-        put(head, REQUEST_MAGIC, 4);
-        put(head + 4, s->kind, 1);
-        put(head + 5,
-            (s->terminal ? FLAG_TERMINAL : 0U) | (s->detach ? FLAG_DETACH : 0U) | (s->argv0 ? FLAG_ARGV0 : 0U), 1);
-        put(head + 8, s->rows, 2);
-        put(head + 10, s->columns, 2);
-        put(head + 12, s->timeout_usec, 8);
-        put(head + 20, strv_length(s->arguments), 4);
-        put(head + 24, strv_length(s->environment), 4);
-        put(head + 28, strings.size, 4);
+        bytes_put(head, REQUEST_MAGIC, 4);
+        bytes_put(head + 4, s->kind, 1);
+        bytes_put(head + 5,
+                  (s->terminal ? FLAG_TERMINAL : 0U) | (s->detach ? FLAG_DETACH : 0U) | (s->argv0 ? FLAG_ARGV0 : 0U),
+                  1);
+        bytes_put(head + 8, s->rows, 2);
+        bytes_put(head + 10, s->columns, 2);
+        bytes_put(head + 12, s->timeout_usec, 8);
+        bytes_put(head + 20, strv_length(s->arguments), 4);
+        bytes_put(head + 24, strv_length(s->environment), 4);
+        bytes_put(head + 28, strings.size, 4);
         buf_append(out, head, sizeof(head));
         buf_append(out, strings.data, strings.size);
         return buf_error(out);
 }
 
 /* The next string of the text, or NULL at its end. */
-static const char *next_string(const char **text, size_t *left) {
-        const char *s = *text, *end = *left ? memchr(s, '\0', *left) : NULL;
-
-        if (!end)
-                return NULL;
-        *left -= (size_t) (end - s) + 1;
-        *text = end + 1;
-        return s;
-}
-
 static int take_string(const char **text, size_t *left, char **ret) {
-        const char *s = next_string(text, left);
+        const char *s = bytes_next_string(text, left);
 
         return s ? str_dup_nonempty(s, ret) : -EBADMSG;
 }
@@ -92,7 +72,7 @@ static int take_strings(const char **text, size_t *left, size_t n, char ***ret) 
                 return -ENOMEM;
         *ret = v;
         for (size_t i = 0; i < n; i++) {
-                const char *s = next_string(text, left);
+                const char *s = bytes_next_string(text, left);
 
                 if (!s)
                         return -EBADMSG;
@@ -104,18 +84,18 @@ static int take_strings(const char **text, size_t *left, size_t n, char ***ret) 
 }
 
 static int take_head(const uint8_t *p, size_t size, struct session *s) {
-        if (size < REQUEST_HEAD || size > ENTER_REQUEST_MAX || get(p, 4) != REQUEST_MAGIC || (p[5] & ~FLAGS) ||
-            get(p + 6, 2) != 0 || get(p + 32, 4) != 0 || get(p + 20, 4) > SESSION_ARGUMENTS_MAX ||
-            get(p + 24, 4) > SESSION_ENVIRONMENT_MAX || get(p + 28, 4) != size - REQUEST_HEAD ||
+        if (size < REQUEST_HEAD || size > ENTER_REQUEST_MAX || bytes_get(p, 4) != REQUEST_MAGIC || (p[5] & ~FLAGS) ||
+            bytes_get(p + 6, 2) != 0 || bytes_get(p + 32, 4) != 0 || bytes_get(p + 20, 4) > SESSION_ARGUMENTS_MAX ||
+            bytes_get(p + 24, 4) > SESSION_ENVIRONMENT_MAX || bytes_get(p + 28, 4) != size - REQUEST_HEAD ||
             p[4] >= _SESSION_KIND_MAX)
                 return -EBADMSG;
         s->kind = (enum session_kind) p[4];
         s->terminal = p[5] & FLAG_TERMINAL;
         s->detach = p[5] & FLAG_DETACH;
         s->argv0 = p[5] & FLAG_ARGV0;
-        s->rows = (uint16_t) get(p + 8, 2);
-        s->columns = (uint16_t) get(p + 10, 2);
-        s->timeout_usec = get(p + 12, 8);
+        s->rows = (uint16_t) bytes_get(p + 8, 2);
+        s->columns = (uint16_t) bytes_get(p + 10, 2);
+        s->timeout_usec = bytes_get(p + 12, 8);
         return 0;
 }
 
@@ -138,9 +118,9 @@ int enter_request_decode(const void *data, size_t size, struct session **ret) {
         if (r >= 0)
                 r = take_string(&text, &left, &s->directory);
         if (r >= 0)
-                r = take_strings(&text, &left, get(p + 20, 4), &s->arguments);
+                r = take_strings(&text, &left, bytes_get(p + 20, 4), &s->arguments);
         if (r >= 0)
-                r = take_strings(&text, &left, get(p + 24, 4), &s->environment);
+                r = take_strings(&text, &left, bytes_get(p + 24, 4), &s->environment);
         if (r < 0)
                 return r;
         if (left > 0 || session_check(s, &d) < 0)
@@ -155,9 +135,9 @@ size_t enter_report_encode(const struct enter_report *r, uint8_t ret[static ENTE
         size_t size = strnlen(r->text, ENTER_REPORT_TEXT_MAX);
 
         memset(ret, 0, REPORT_HEAD);
-        put(ret, REPORT_MAGIC, 4);
-        put(ret + 4, r->kind, 1);
-        put(ret + 8, (uint32_t) r->value, 4);
+        bytes_put(ret, REPORT_MAGIC, 4);
+        bytes_put(ret + 4, r->kind, 1);
+        bytes_put(ret + 8, (uint32_t) r->value, 4);
         memcpy(ret + REPORT_HEAD, r->text, size);
         return REPORT_HEAD + size;
 }
@@ -181,12 +161,12 @@ int enter_report_decode(const void *data, size_t size, struct enter_report *ret)
         const uint8_t *p = data;
         struct enter_report r;
 
-        if (size < REPORT_HEAD || size > ENTER_REPORT_MAX || get(p, 4) != REPORT_MAGIC || get(p + 5, 3) != 0 ||
-            get(p + 12, 4) != 0 || p[4] < ENTER_REPORT_TERMINAL || p[4] >= _ENTER_REPORT_MAX ||
-            memchr(p + REPORT_HEAD, '\0', size - REPORT_HEAD))
+        if (size < REPORT_HEAD || size > ENTER_REPORT_MAX || bytes_get(p, 4) != REPORT_MAGIC ||
+            bytes_get(p + 5, 3) != 0 || bytes_get(p + 12, 4) != 0 || p[4] < ENTER_REPORT_TERMINAL ||
+            p[4] >= _ENTER_REPORT_MAX || memchr(p + REPORT_HEAD, '\0', size - REPORT_HEAD))
                 return -EBADMSG;
         r.kind = (enum enter_report_kind) p[4];
-        r.value = (int32_t) get(p + 8, 4);
+        r.value = (int32_t) bytes_get(p + 8, 4);
         if (!value_is_valid(r.kind, r.value))
                 return -EBADMSG;
         memcpy(r.text, p + REPORT_HEAD, size - REPORT_HEAD);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "codec/bytes.h"
 #include "codec/utf8.h"
 
 #define QUESTION_MAGIC 0x3151484dU /* "MHQ1" */
@@ -17,19 +18,6 @@
 #define FAMILY_IPV4 2  /* AF_INET, AF_INET6: this half includes no socket headers */
 #define FAMILY_IPV6 10
 
-static void put(uint8_t *p, uint64_t value, size_t n_bytes) {
-        for (size_t i = 0; i < n_bytes; i++, value >>= 8)
-                p[i] = (uint8_t) value;
-}
-
-static uint64_t get(const uint8_t *p, size_t n_bytes) {
-        uint64_t value = 0;
-
-        while (n_bytes-- > 0)
-                value = value << 8 | p[n_bytes];
-        return value;
-}
-
 static bool kind_is_valid(uint64_t kind) {
         return kind >= HELPER_ADDRESSES && kind < _HELPER_KIND_MAX;
 }
@@ -38,14 +26,14 @@ static bool kind_is_valid(uint64_t kind) {
 
 void helper_question_encode(const struct helper_question *q, uint8_t ret[static HELPER_QUESTION_SIZE]) {
         memset(ret, 0, HELPER_QUESTION_SIZE);
-        put(ret, QUESTION_MAGIC, 4);
-        put(ret + 4, q->kind, 1);
-        put(ret + 5, q->flags, 1);
-        put(ret + 8, q->number, 8);
-        put(ret + 16, (uint32_t) q->pid, 4);
-        put(ret + 20, (uint32_t) q->signal, 4);
-        put(ret + 24, q->id, 8);
-        put(ret + 32, q->start, 8);
+        bytes_put(ret, QUESTION_MAGIC, 4);
+        bytes_put(ret + 4, q->kind, 1);
+        bytes_put(ret + 5, q->flags, 1);
+        bytes_put(ret + 8, q->number, 8);
+        bytes_put(ret + 16, (uint32_t) q->pid, 4);
+        bytes_put(ret + 20, (uint32_t) q->signal, 4);
+        bytes_put(ret + 24, q->id, 8);
+        bytes_put(ret + 32, q->start, 8);
 }
 
 /* A host has no process to name, and is never killed. */
@@ -62,16 +50,16 @@ static bool question_is_valid(const struct helper_question *q) {
 int helper_question_decode(const uint8_t *data, size_t size, struct helper_question *ret) {
         struct helper_question q;
 
-        if (size != HELPER_QUESTION_SIZE || get(data, 4) != QUESTION_MAGIC || get(data + 6, 2) != 0)
+        if (size != HELPER_QUESTION_SIZE || bytes_get(data, 4) != QUESTION_MAGIC || bytes_get(data + 6, 2) != 0)
                 return -EBADMSG;
         q = (struct helper_question){
                 .kind = (enum helper_kind) data[4],
                 .flags = data[5],
-                .number = get(data + 8, 8),
-                .pid = (pid_t) (int32_t) get(data + 16, 4),
-                .signal = (int32_t) get(data + 20, 4),
-                .id = get(data + 24, 8),
-                .start = get(data + 32, 8),
+                .number = bytes_get(data + 8, 8),
+                .pid = (pid_t) (int32_t) bytes_get(data + 16, 4),
+                .signal = (int32_t) bytes_get(data + 20, 4),
+                .id = bytes_get(data + 24, 8),
+                .start = bytes_get(data + 32, 8),
         };
         if (!question_is_valid(&q))
                 return -EBADMSG;
@@ -105,8 +93,8 @@ bool helper_string_is_valid(const char *s, size_t size) {
 
 static size_t encode_addresses(const struct helper_answer *a, uint8_t *out) {
         for (size_t i = 0; i < a->n_addresses; i++, out += ADDRESS_SIZE) {
-                put(out, (uint32_t) a->addresses[i].ifindex, 4);
-                put(out + 4, (uint32_t) a->addresses[i].family, 4);
+                bytes_put(out, (uint32_t) a->addresses[i].ifindex, 4);
+                bytes_put(out + 4, (uint32_t) a->addresses[i].family, 4);
                 memset(out + 8, 0, 16);
                 memcpy(out + 8, a->addresses[i].bytes, a->addresses[i].family == FAMILY_IPV4 ? 4 : 16);
         }
@@ -133,10 +121,10 @@ static int encode_both(const struct helper_answer *a, uint8_t *out, size_t room,
 
         if (n_addresses > HELPER_ADDRESSES_MAX || a->n_strings > HELPER_STRINGS_MAX)
                 return -EMSGSIZE;
-        put(out, (uint32_t) a->addresses_error, 4);
-        put(out + 4, (uint32_t) a->os_release_error, 4);
-        put(out + 8, a->os_release_error == 0 ? a->n_strings : 0, 4);
-        put(out + 12, 0, 4);
+        bytes_put(out, (uint32_t) a->addresses_error, 4);
+        bytes_put(out + 4, (uint32_t) a->os_release_error, 4);
+        bytes_put(out + 8, a->os_release_error == 0 ? a->n_strings : 0, 4);
+        bytes_put(out + 12, 0, 4);
         if (n_addresses > 0)
                 size += encode_addresses(a, out + size);
         if (a->os_release_error == 0 && encode_strings(a, out + size, room - size, &more) < 0)
@@ -168,11 +156,11 @@ int helper_answer_encode(const struct helper_answer *a, uint8_t *out, size_t *re
                         return r;
         }
         memset(out, 0, ANSWER_HEAD_SIZE);
-        put(out, ANSWER_MAGIC, 4);
-        put(out + 4, a->kind, 1);
-        put(out + 8, a->number, 8);
-        put(out + 16, (uint32_t) a->error, 4);
-        put(out + 20, count, 4);
+        bytes_put(out, ANSWER_MAGIC, 4);
+        bytes_put(out + 4, a->kind, 1);
+        bytes_put(out + 8, a->number, 8);
+        bytes_put(out + 16, (uint32_t) a->error, 4);
+        bytes_put(out + 20, count, 4);
         *ret_size = ANSWER_HEAD_SIZE + size;
         return 0;
 }
@@ -186,8 +174,8 @@ static int decode_addresses(const uint8_t *data, size_t size, size_t count, stru
                 struct address *address = &ret->addresses[i];
 
                 *address = (struct address){
-                        .ifindex = (int32_t) get(data, 4),
-                        .family = (int32_t) get(data + 4, 4),
+                        .ifindex = (int32_t) bytes_get(data, 4),
+                        .family = (int32_t) bytes_get(data + 4, 4),
                 };
                 if (address->ifindex <= 0 || (address->family != FAMILY_IPV4 && address->family != FAMILY_IPV6))
                         return -EBADMSG;
@@ -226,11 +214,11 @@ static int decode_both(uint8_t *data, size_t size, size_t count, struct helper_a
         size_t n_strings, addresses_size = count * ADDRESS_SIZE;
 
         if (size < BOTH_HEAD_SIZE || count > HELPER_ADDRESSES_MAX || addresses_size > size - BOTH_HEAD_SIZE ||
-            get(data + 12, 4) != 0)
+            bytes_get(data + 12, 4) != 0)
                 return -EBADMSG;
-        ret->addresses_error = (int32_t) get(data, 4);
-        ret->os_release_error = (int32_t) get(data + 4, 4);
-        n_strings = get(data + 8, 4);
+        ret->addresses_error = (int32_t) bytes_get(data, 4);
+        ret->os_release_error = (int32_t) bytes_get(data + 4, 4);
+        n_strings = bytes_get(data + 8, 4);
         if (!error_is_valid(ret->addresses_error) || !error_is_valid(ret->os_release_error) ||
             (ret->addresses_error < 0 && count > 0) || (ret->os_release_error < 0 && n_strings > 0))
                 return -EBADMSG;
@@ -244,17 +232,17 @@ static int decode_both(uint8_t *data, size_t size, size_t count, struct helper_a
 int helper_answer_decode(uint8_t *data, size_t size, struct helper_answer *ret) {
         uint64_t count;
 
-        if (size < ANSWER_HEAD_SIZE || size > HELPER_ANSWER_MAX || get(data, 4) != ANSWER_MAGIC ||
-            get(data + 5, 3) != 0 || !kind_is_valid(data[4]))
+        if (size < ANSWER_HEAD_SIZE || size > HELPER_ANSWER_MAX || bytes_get(data, 4) != ANSWER_MAGIC ||
+            bytes_get(data + 5, 3) != 0 || !kind_is_valid(data[4]))
                 return -EBADMSG;
         ret->kind = (enum helper_kind) data[4];
-        ret->number = get(data + 8, 8);
-        ret->error = (int32_t) get(data + 16, 4);
+        ret->number = bytes_get(data + 8, 8);
+        ret->error = (int32_t) bytes_get(data + 16, 4);
         ret->addresses_error = ret->os_release_error = 0;
         ret->n_addresses = 0;
         ret->n_strings = 0;
         ret->strings[0] = NULL;
-        count = get(data + 20, 4);
+        count = bytes_get(data + 20, 4);
         data += ANSWER_HEAD_SIZE;
         size -= ANSWER_HEAD_SIZE;
         if (!error_is_valid(ret->error))

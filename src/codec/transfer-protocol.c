@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "codec/bytes.h"
+
 #define REQUEST_MAGIC 0x3152544dU /* "MTR1" */
 #define REPORT_MAGIC 0x3153544dU  /* "MTS1" */
 #define REQUEST_HEAD ((size_t) 12)
@@ -20,48 +22,31 @@ enum {
         FLAGS = (1 << 5) - 1
 };
 
-static void put(uint8_t *p, uint64_t value, size_t n_bytes) {
-        for (size_t i = 0; i < n_bytes; i++, value >>= 8)
-                p[i] = (uint8_t) value;
-}
-
-static uint64_t get(const uint8_t *p, size_t n_bytes) {
-        uint64_t value = 0;
-
-        while (n_bytes-- > 0)
-                value = value << 8 | p[n_bytes];
-        return value;
-}
-
 /* ---- requests ---- */
 
 int transfer_request_encode(const struct transfer *t, struct buf *out) {
         uint8_t head[REQUEST_HEAD] = { 0 };
 
-        put(head, REQUEST_MAGIC, 4);
-        put(head + 4, t->kind, 1);
-        put(head + 5,
-            (t->replace ? FLAG_REPLACE : 0U) | (t->read_only ? FLAG_READ_ONLY : 0U) | (t->make ? FLAG_MAKE : 0U) |
-                    (t->archive ? FLAG_ARCHIVE : 0U) | (t->progress ? FLAG_PROGRESS : 0U),
-            1);
+        bytes_put(head, REQUEST_MAGIC, 4);
+        bytes_put(head + 4, t->kind, 1);
+        bytes_put(head + 5,
+                  (t->replace ? FLAG_REPLACE : 0U) | (t->read_only ? FLAG_READ_ONLY : 0U) | (t->make ? FLAG_MAKE : 0U) |
+                          (t->archive ? FLAG_ARCHIVE : 0U) | (t->progress ? FLAG_PROGRESS : 0U),
+                  1);
         buf_append(out, head, sizeof(head));
         buf_append(out, strempty(t->source), strlen(strempty(t->source)) + 1);
         return buf_append(out, strempty(t->destination), strlen(strempty(t->destination)) + 1);
 }
 
 static int take_string(const char **text, size_t *left, char **ret) {
-        const char *s = *text, *end = *left ? memchr(s, '\0', *left) : NULL;
+        const char *s = bytes_next_string(text, left);
 
-        if (!end)
-                return -EBADMSG;
-        *left -= (size_t) (end - s) + 1;
-        *text = end + 1;
-        return str_dup_nonempty(s, ret);
+        return s ? str_dup_nonempty(s, ret) : -EBADMSG;
 }
 
 static int take_head(const uint8_t *p, size_t size, struct transfer *t) {
-        if (size < REQUEST_HEAD || size > TRANSFER_REQUEST_MAX || get(p, 4) != REQUEST_MAGIC ||
-            p[4] >= _TRANSFER_KIND_MAX || (p[5] & ~FLAGS) || get(p + 6, 2) != 0 || get(p + 8, 4) != 0)
+        if (size < REQUEST_HEAD || size > TRANSFER_REQUEST_MAX || bytes_get(p, 4) != REQUEST_MAGIC ||
+            p[4] >= _TRANSFER_KIND_MAX || (p[5] & ~FLAGS) || bytes_get(p + 6, 2) != 0 || bytes_get(p + 8, 4) != 0)
                 return -EBADMSG;
         t->kind = (enum transfer_kind) p[4];
         t->replace = p[5] & FLAG_REPLACE;
@@ -106,12 +91,12 @@ size_t transfer_report_encode(const struct transfer_report *r, uint8_t ret[stati
         size_t size = strnlen(r->text, TRANSFER_REPORT_TEXT_MAX);
 
         memset(ret, 0, REPORT_HEAD);
-        put(ret, REPORT_MAGIC, 4);
-        put(ret + 4, r->kind, 1);
-        put(ret + 8, r->error, 4);
-        put(ret + 16, r->bytes, 8);
-        put(ret + 24, r->files, 8);
-        put(ret + 32, r->left_out, 8);
+        bytes_put(ret, REPORT_MAGIC, 4);
+        bytes_put(ret + 4, r->kind, 1);
+        bytes_put(ret + 8, r->error, 4);
+        bytes_put(ret + 16, r->bytes, 8);
+        bytes_put(ret + 24, r->files, 8);
+        bytes_put(ret + 32, r->left_out, 8);
         memcpy(ret + REPORT_HEAD, r->text, size);
         return REPORT_HEAD + size;
 }
@@ -120,17 +105,17 @@ int transfer_report_decode(const void *data, size_t size, struct transfer_report
         const uint8_t *p = data;
         struct transfer_report r;
 
-        if (size < REPORT_HEAD || size > TRANSFER_REPORT_MAX || get(p, 4) != REPORT_MAGIC ||
-            p[4] < TRANSFER_REPORT_PROGRESS || p[4] >= _TRANSFER_REPORT_MAX || get(p + 5, 3) != 0 ||
-            get(p + 12, 4) != 0 || memchr(p + REPORT_HEAD, '\0', size - REPORT_HEAD))
+        if (size < REPORT_HEAD || size > TRANSFER_REPORT_MAX || bytes_get(p, 4) != REPORT_MAGIC ||
+            p[4] < TRANSFER_REPORT_PROGRESS || p[4] >= _TRANSFER_REPORT_MAX || bytes_get(p + 5, 3) != 0 ||
+            bytes_get(p + 12, 4) != 0 || memchr(p + REPORT_HEAD, '\0', size - REPORT_HEAD))
                 return -EBADMSG;
         r.kind = (enum transfer_report_kind) p[4];
-        r.error = (uint32_t) get(p + 8, 4);
+        r.error = (uint32_t) bytes_get(p + 8, 4);
         if (r.error > ERRNO_MAX || (r.error > 0) != (r.kind == TRANSFER_REPORT_FAILED))
                 return -EBADMSG;
-        r.bytes = get(p + 16, 8);
-        r.files = get(p + 24, 8);
-        r.left_out = get(p + 32, 8);
+        r.bytes = bytes_get(p + 16, 8);
+        r.files = bytes_get(p + 24, 8);
+        r.left_out = bytes_get(p + 32, 8);
         memcpy(r.text, p + REPORT_HEAD, size - REPORT_HEAD);
         r.text[size - REPORT_HEAD] = '\0';
         *ret = r;
