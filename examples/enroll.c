@@ -2,6 +2,7 @@
 /* Registers a running process as a machine, asks it to end, and forgets it if it does not want to.      enroll NAME PID */
 #include <muster/muster.h>
 
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,11 +18,15 @@ static int fail(const char *doing, int r) {
 int main(int argc, char **argv) {
         struct pollfd leader = { .events = POLLIN };
         muster_machine *machine;
+        char *end = NULL;
+        long pid = argc == 3 ? strtol(argv[2], &end, 10) : 0;
         int r;
 
-        if (argc != 3)
+        if (pid <= 0 || pid > INT_MAX || *end) {
+                fprintf(stderr, "Usage: %s NAME PID\n", argv[0]);
                 return 2;
-        r = muster_register(argv[1], "container", atoi(argv[2]), "example", NULL, NULL, 0);
+        }
+        r = muster_register(argv[1], "container", (pid_t) pid, "example", NULL, NULL, 0);
         if (r < 0)
                 return fail("register", r);
         r = muster_machine_get(argv[1], 0, &machine);

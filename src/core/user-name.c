@@ -38,7 +38,7 @@ int user_name_parse(bool group, const char *name, char ret_machine[static MACHIN
         /* Leading zeros would give one user several names. */
         if (user_name_make(group, machine, inside, again) < 0 || !streq(name, again))
                 return -EINVAL;
-        strcpy(ret_machine, machine);
+        memcpy(ret_machine, machine, strlen(machine) + 1);
         *ret_inside = inside;
         return 0;
 }

@@ -73,7 +73,7 @@ int varlink_socket_bind(struct varlink_socket *s, const char *run, const char *p
         }
         if (strlen(path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
-        strcpy(address.sun_path, path); /* checked two lines up */
+        memcpy(address.sun_path, path, strlen(path) + 1);
         r = make_directory(path, alone);
         if (r < 0)
                 return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* org.muster.Machine1.Stats and Wait: how it is with a machine, now or as soon as it is so. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,7 +120,7 @@ static void wait_begin(struct connection *c, const char *name, bool running) {
                 return;
         }
         w->connection = c;
-        strcpy(w->name, name); /* a valid one */
+        snprintf(w->name, sizeof(w->name), "%s", name); /* a valid one: it fits */
         w->running = running;
         w->next = c->server->waits;
         if (w->next)

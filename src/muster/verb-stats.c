@@ -79,21 +79,21 @@ static void size_cell(uint64_t bytes, char ret[static CELL_MAX]) {
         for (; value >= 1024 && unit < sizeof(units) - 2; unit++)
                 value /= 1024;
         if (bytes == STAT_UNKNOWN)
-                strcpy(ret, "-");
+                memcpy(ret, "-", 2);
         else
                 snprintf(ret, CELL_MAX, unit == 0 ? "%.0f%c" : "%.1f%c", value, units[unit]);
 }
 
 static void time_cell(uint64_t usec, char ret[static CELL_MAX]) {
         if (usec == STAT_UNKNOWN)
-                strcpy(ret, "-");
+                memcpy(ret, "-", 2);
         else
                 snprintf(ret, CELL_MAX, "%" PRIu64 ".%02us", usec / 1000000, (unsigned) (usec % 1000000 / 10000));
 }
 
 static void number_cell(uint64_t number, char ret[static CELL_MAX]) {
         if (number == STAT_UNKNOWN)
-                strcpy(ret, "-");
+                memcpy(ret, "-", 2);
         else
                 snprintf(ret, CELL_MAX, "%" PRIu64, number);
 }
