@@ -95,10 +95,11 @@ class Place:
         log = pathlib.Path(os.environ["TMPDIR"]) / "strace"
         with subprocess.Popen(["strace", "-f", "-qq", "-c", "-o", str(log), "-p", str(self.pid())],
                               stderr=subprocess.PIPE) as strace:
-            world.wait_until(lambda: re.search(r"^TracerPid:\s+[1-9]", self.status(), re.M), "strace to attach")
-            self.ask(f"{ask} {operations} 60000")
-            strace.send_signal(signal.SIGINT)
-            strace.wait()
+            try:
+                world.wait_until(lambda: re.search(r"^TracerPid:\s+[1-9]", self.status(), re.M), "strace to attach")
+                self.ask(f"{ask} {operations} 60000")
+            finally:
+                strace.send_signal(signal.SIGINT)
         total = re.search(r"^100\.00 +\S+ +(?:\d+ +)?(\d+) +(?:\d+ +)?total$", log.read_text(), re.M)
         return int(total.group(1)) / operations
 
@@ -178,6 +179,11 @@ class OriginalPlace(Place):
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.stage / "root")], check=True)
         etc = self.stage / "root" / "etc"
         (etc / "dbus-1" / "system-local.conf").write_text(PEER_LIMITS)
+        # 1024 is what newer suites give it, and it has two for each machine.
+        drop_in = etc / "systemd" / "system" / "systemd-machined.service.d"
+        drop_in.mkdir(parents=True)
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        (drop_in / "limit.conf").write_text(f"[Service]\nLimitNOFILE={min(most, MusterdPlace.descriptors)}\n")
         (etc / "machine-id").write_text(uuid.uuid4().hex + "\n")  # without one newer suites ask questions at their first boot
         self.boot(build)
         self.init = world.wait_until(self.find_init, "the container's init", 30)

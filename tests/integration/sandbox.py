@@ -4,9 +4,9 @@
 
 Usage: sandbox.py MODE COMMAND...      MODE: v2 | hybrid | v1 | none
 
-Own mount, pid, cgroup, net and uts namespaces in fresh cgroups; a tmpfs on /run and on /var/log, an empty directory on /var/tmp,
-sysfs on /sys, the hierarchies of MODE on /sys/fs/cgroup. Everything ends with the command. Exit status: the command's; 77 when this
-kernel cannot show MODE.
+Own mount, pid, cgroup, net and uts namespaces in fresh cgroups; a tmpfs on /run and on /var/log, an empty directory on /tmp and on
+/var/tmp, sysfs on /sys, the hierarchies of MODE on /sys/fs/cgroup. Everything ends with the command. Exit status: the command's;
+77 when this kernel cannot show MODE.
 """
 import os
 import pathlib
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 MODES = ("v2", "hybrid", "v1", "none")
 CGROUP = "/sys/fs/cgroup"
 SKIP = 77
@@ -73,7 +74,7 @@ def outer(mode, command):
             made.append(path)
         except OSError:
             pass
-    os.environ["SANDBOX_VAR_TMP"] = scratch = tempfile.mkdtemp(prefix="muster-test-", dir="/var/tmp")
+    os.environ["SANDBOX_SCRATCH"] = scratch = tempfile.mkdtemp(prefix="muster-test-", dir="/var/tmp")
     child = os.fork()
     if child == 0:
         for path in made:
@@ -135,6 +136,17 @@ def mount_cgroups(mode):
             mount("cgroup", f"{CGROUP}/{names}", names)
 
 
+def mount_temporary(directory, place):
+    """Puts an empty directory over a place for temporary files, whose names others would see; a checkout below it stays there."""
+    directory.mkdir(parents=True)
+    directory.chmod(0o1777)
+    if TOP.is_relative_to(place):
+        kept = directory / TOP.relative_to(place)
+        kept.mkdir(parents=True)
+        subprocess.run(["mount", "--rbind", TOP, kept], check=True)
+    subprocess.run(["mount", "--rbind", directory, place], check=True)
+
+
 def inner(mode, command):
     mount("sysfs", "/sys")
     mount_cgroups(mode)
@@ -144,9 +156,10 @@ def inner(mode, command):
     os.makedirs("/var/lib/machines", exist_ok=True)
     mount("tmpfs", "/var/lib/machines", "mode=700")
     mount("tmpfs", "/var/log", "mode=755")  # where machines leave the logs of their consoles
-    scratch = os.environ.pop("SANDBOX_VAR_TMP")
-    os.chmod(scratch, 0o1777)
-    subprocess.run(["mount", "--bind", scratch, "/var/tmp"], check=True)
+    scratch = pathlib.Path(os.environ.pop("SANDBOX_SCRATCH"))
+    for place in ("tmp", "var/tmp"):
+        mount_temporary(scratch / place, pathlib.Path("/", place))
+    os.chdir(os.getcwd())  # a checkout below one of them is on another mount now
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DBUS_", "XDG_", "SYSTEMD_", "NOTIFY_"))}
     environment.update(TMPDIR="/run/tmp", MUSTER_SANDBOX=mode)
