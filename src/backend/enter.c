@@ -153,6 +153,18 @@ static int duplicate(int fd, int *ret) {
         return *ret < 0 ? -errno : 0;
 }
 
+/* The host is entered as any machine is: what its first process has is taken over, the control group above all, for ours is of a
+ * service. */
+static int open_init(int *ret) {
+        struct pidref init = PIDREF_EMPTY;
+        int r = pidref_open(1, &init);
+
+        if (r >= 0)
+                *ret = STEAL_FD(init.fd);
+        pidref_done(&init);
+        return r;
+}
+
 static int waiting_new(const struct machine *m, const struct session *s, const int fds[static _SESSION_FD_MAX],
                        struct waiting **ret) {
         struct waiting *w = calloc(1, sizeof(*w));
@@ -166,7 +178,7 @@ static int waiting_new(const struct machine *m, const struct session *s, const i
                 w->fds[i] = -EBADF;
         r = enter_request_encode(s, &w->request);
         if (r >= 0)
-                r = duplicate(m->leader.fd, &w->leader);
+                r = m->class == MACHINE_HOST ? open_init(&w->leader) : duplicate(m->leader.fd, &w->leader);
         for (int i = 0; r >= 0 && i < _SESSION_FD_MAX; i++)
                 r = duplicate(fds[i], &w->fds[i]);
         if (r < 0) {
@@ -270,7 +282,7 @@ static int enqueue(struct enter *x, const struct machine *m, const struct sessio
         r = session_fits(x->n, count_of(x, s->caller), s->caller);
         if (r < 0)
                 return r;
-        if (m->leader.fd < 0)
+        if (m->leader.fd < 0 && m->class != MACHINE_HOST)
                 return -ESRCH;
         r = waiting_new(m, s, fds, &w);
         if (r >= 0)

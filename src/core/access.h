@@ -30,10 +30,11 @@ enum verb {
 };
 
 struct access_rule {
-        const char *action; /* polkit action; NULL and !root_only: everybody may */
-        const char *verb;   /* polkit detail "verb"; NULL: none */
-        bool owner;         /* the machine's owner needs no polkit */
-        bool root_only;     /* never asked of polkit */
+        const char *action;      /* polkit action; NULL and !root_only: everybody may */
+        const char *host_action; /* of the same for the host itself; NULL: the same one */
+        const char *verb;        /* polkit detail "verb"; NULL: none */
+        bool owner;              /* the machine's owner needs no polkit */
+        bool root_only;          /* never asked of polkit */
 };
 
 const struct access_rule *access_rule(enum verb verb);

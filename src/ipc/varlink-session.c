@@ -118,7 +118,7 @@ void finish_with_sentence(struct request *q) {
         q->adapter = NULL;
         c->request = NULL;
         if (q->fault.kind != FAULT_NONE)
-                reply_with_sentence(c, &q->fault, access_rule(q->verb)->action);
+                reply_with_sentence(c, &q->fault, q->action);
         else
                 reply_empty(c);
         request_unref(q);

@@ -22,8 +22,9 @@ struct enter {
         struct account account;
         char **environment;
         const char *directory;
-        bool by_unit; /* the machine's service manager is asked for a login on the terminal, which is not the program's own */
-        char unit[64];                                   /* word of the program then: known when the terminal is */
+        bool by_unit; /* the machine's service manager is asked for a unit on the terminal (units.c), which is not the program's own */
+        unsigned unit_number;                            /* part of that unit's name */
+        char unit[64], terminal_words[3][64];            /* words of the program then: known when the terminal is */
         struct program programs[ENTER_PROGRAMS_MAX + 1]; /* tried in their order; path NULL at the end */
         struct filter filter;                            /* empty: none */
         int status;                                      /* the client's ear */
@@ -32,6 +33,16 @@ struct enter {
 
 /* What to run, with which environment and where: from the session and the account. -ENOMEM. */
 int programs_choose(struct enter *e);
+
+/* ---- units.c ---- */
+/* Does the machine's service manager give logins to those who do not wait for the end? Then one is to be asked for. */
+bool units_have_login(const struct enter *e);
+int units_choose_login(struct enter *e);
+/* The path of the program that a unit is to be made for, owned; NULL: it is started without one. */
+char *units_find_shell(const struct enter *e);
+int units_choose_shell(struct enter *e, const char *program); /* -ENOMEM */
+/* Fills in what only now is known. Makes no system call and allocates nothing. */
+void units_name_terminal(struct enter *e, int number);
 
 /* The second process: joins, and starts the third. */
 _Noreturn void join(struct enter *e);

@@ -154,6 +154,26 @@ static int attach(int terminal) {
         return 0;
 }
 
+/* The unit opens the other end by its name. A shell's is held open meanwhile, so that nobody takes it for closed, and whoever asks for
+ * the unit says there what went wrong. */
+static int leave_to_unit(struct enter *e, int channel, int master, int number, const char *path) {
+        int r = 0, terminal;
+
+        units_name_terminal(e, number);
+        if (e->session->kind == SESSION_SHELL) {
+                terminal = terminal_open_peer(master, O_RDWR | O_NOCTTY);
+                if (terminal < 0)
+                        return terminal;
+                if (dup2(terminal, STDOUT_FILENO) < 0 || dup2(terminal, STDERR_FILENO) < 0)
+                        r = -errno;
+                close(terminal);
+        }
+        if (r >= 0)
+                r = report_send(channel, ENTER_REPORT_TERMINAL, 0, path, master);
+        close(master);
+        return r;
+}
+
 static int make_terminal(struct enter *e, int channel) {
         int number = 0, terminal, r, master = open_terminal(e->session, &number);
         char path[32];
@@ -165,12 +185,8 @@ static int make_terminal(struct enter *e, int channel) {
                 r = report_send(channel, ENTER_REPORT_TERMINAL, 0, path, master);
                 _exit(r < 0);
         }
-        if (e->by_unit) { /* only whoever the service manager starts there opens the other end */
-                snprintf(e->unit, sizeof(e->unit), "container-getty@%d.service", number);
-                r = report_send(channel, ENTER_REPORT_TERMINAL, 0, path, master);
-                close(master);
-                return r;
-        }
+        if (e->by_unit)
+                return leave_to_unit(e, channel, master, number, path);
         terminal = terminal_open_peer(master, O_RDWR);
         if (terminal < 0)
                 return terminal;

@@ -3,7 +3,7 @@
  *
  *   main.c      what it was started with; asks, then starts the second process
  *   leader.c    the machine's first process: what of it is joined and copied
- *   account.c   the user; programs.c: what is run, and its environment
+ *   account.c   the user; programs.c: what is run, and its environment; units.c: by the machine's service manager
  *   join.c      the second process: joins the machine, starts the third and ends
  *   inside.c    the third: gives up rights, opens a terminal, becomes the command
  *   watch.c     the first, from then on: reports, signals, time

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is run: the words that were given, a login shell, or what asks for a login. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "muster-enter/enter.h"
-#include "sys/path.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define SYSTEMCTL "/usr/bin/systemctl"
 #define FALLBACK_SHELL "/bin/sh"
 
 static int set_variable(char ***environment, const char *assignment) {
@@ -96,28 +92,9 @@ static int add_logins(struct enter *e, size_t *n) {
         return r;
 }
 
-static bool is_inside(const struct enter *e, const char *path) {
-        int fd = open_in_root(e->leader.root, path, O_PATH);
-
-        if (fd >= 0)
-                close(fd);
-        return fd >= 0;
-}
-
-/* Where systemd listens (early in its start it does not yet) it starts a login as a unit of its own, which goes on when that is left:
- * what the original does for OpenLogin. Whoever waits for the end of a login wants the other way. */
-static bool choose_unit(struct enter *e) {
-        static char *argv[] = { (char *) "systemctl", (char *) "--no-block", (char *) "start", NULL, NULL };
-
-        if (!e->session->detach || !is_inside(e, "run/systemd/private") || !is_inside(e, SYSTEMCTL))
-                return false;
-        argv[3] = e->unit;
-        e->programs[0] = (struct program){ SYSTEMCTL, argv };
-        return e->by_unit = true;
-}
-
 int programs_choose(struct enter *e) {
         const struct session *s = e->session;
+        AUTO_FREE char *by_unit = NULL;
         size_t n = 0;
         int r = choose_environment(e);
 
@@ -128,7 +105,10 @@ int programs_choose(struct enter *e) {
                        : s->kind == SESSION_COMMAND || !e->account.home ? "/"
                                                                         : e->account.home;
         if (s->kind == SESSION_LOGIN)
-                return choose_unit(e) ? 0 : add_logins(e, &n);
+                return units_have_login(e) ? units_choose_login(e) : add_logins(e, &n);
+        by_unit = s->kind == SESSION_SHELL ? units_find_shell(e) : NULL;
+        if (by_unit)
+                return units_choose_shell(e, by_unit);
         if (s->arguments) {
                 e->programs[0] = (struct program){ s->arguments[0], s->arguments + (s->argv0 ? 1 : 0) };
                 return 0;

@@ -152,6 +152,7 @@ void request_authorize(struct request *q, const struct machine *target) {
         size_t n = 0;
         void *handle = NULL;
 
+        q->action = target && target->class == MACHINE_HOST && rule->host_action ? rule->host_action : rule->action;
         if (q->caller.uid == 0 || (!rule->action && !rule->root_only)) {
                 q->authorized(q, q->caller.uid == 0 ? AUTH_ALLOWED_ADMIN : AUTH_ALLOWED);
                 return;
@@ -174,14 +175,12 @@ void request_authorize(struct request *q, const struct machine *target) {
         n += add_transfer_details(q->transfer, details + n);
         details[n] = (struct auth_detail){ NULL, NULL };
         request_ref(q); /* given back in on_auth_answer() or request_cancel() */
-        auth->ask(auth->impl, &q->caller, rule->action, details, on_auth_answer, q, &handle);
+        auth->ask(auth->impl, &q->caller, q->action, details, on_auth_answer, q, &handle);
         if (!q->finished && handle)
                 q->auth_handle = handle;
 }
 
 bool request_is_allowed(struct request *q, enum auth_result result) {
-        const struct access_rule *rule = access_rule(q->verb);
-
         switch (result) {
         case AUTH_ALLOWED:
         case AUTH_ALLOWED_ADMIN:
@@ -190,15 +189,15 @@ bool request_is_allowed(struct request *q, enum auth_result result) {
                 fault_set(&q->fault, FAULT_INTERACTIVE_AUTH,
                           "Authentication is needed for the polkit action %s: ask as root, or where a polkit agent can "
                           "ask you.",
-                          rule->action);
+                          q->action);
                 return false;
         default:
-                if (rule->action)
+                if (q->action)
                         fault_set(&q->fault, FAULT_ACCESS_DENIED,
                                   "Access denied: only root, or who is granted the polkit action %s, may do this: use "
                                   "sudo or "
                                   "pkexec, or make a rule (polkit(8)).",
-                                  rule->action);
+                                  q->action);
                 else
                         fault_set(&q->fault, FAULT_ACCESS_DENIED, "Access denied: only root may do this.");
                 return false;

@@ -116,6 +116,9 @@ struct request {
         void *adapter;      /* the adapter's own */
         int adapter_number; /* likewise */
 
+        const char *
+                action; /* polkit's, for what is wanted of whom it is wanted of; NULL: not asked yet, or there is none */
+
         /* private to service/ */
         void *auth_handle;
         struct operation *operation; /* being carried out, and nobody is answered before it has ended */

@@ -656,7 +656,7 @@ def test_owner(machines, processes, musterd):
 def test_refused(plain, processes):
     with world.Varlink() as v:
         v.register("vm", processes.sleeper(), **{"class": "vm"})
-    for text, *arguments in ((b"virtual machine", "exec", "vm", "ls"), (b"The host itself", "exec", ".host", "ls"),
+    for text, *arguments in ((b"virtual machine", "exec", "vm", "ls"),
                              (b"No machine 'none'", "exec", "none", "ls"), (b"is no machine name", "exec", "a_b", "ls"),
                              (b"exec needs a command", "exec", plain.name), (b"needs the name", "exec"),
                              (b"There is no option", "exec", "--banana", plain.name, "ls"),
@@ -801,6 +801,71 @@ def test_shell(machines):
     assert terminal.end() == 3
 
 
+def await_running(name):
+    """Of a machine with systemd: its bus and units are to be had."""
+    world.wait_until(lambda: b"running" in muster("exec", name, "--", "systemctl", "is-system-running").stdout, "it to be up", 60)
+
+
+def told_to_pam(root):
+    (root / "etc/environment").write_text("SAID_BY_PAM=yes\n")
+
+
+def test_shell_by_systemd(machines):
+    """On a terminal it is a unit of the machine's own, with a PAM session, and the command is what it was all the same."""
+    name = machines("bookworm", change=told_to_pam).name
+    await_running(name)
+    shell = Terminal("shell", f"games@{name}", "sh", "-c", "echo ${SAID_BY_PAM}; id -un; cat /proc/self/cgroup; stty size; pwd; exit 5")
+    for text in (b"yes\r\n", b"games\r\n", b"container-shell@", b"24 80\r\n", b"/usr/games\r\n"):
+        shell.expect(text)
+    assert shell.end() == 5
+    shell = Terminal("shell", "--chdir=/srv", "--setenv=A=$HOME %h", name, "/usr/bin/printf", "%s;", "$HOME", "$$", "%i", "a b", "")
+    shell.expect(b"$HOME;$$;%i;a b;;")
+    assert shell.end() == 0
+    shell = Terminal("shell", "--chdir=/srv", "--setenv=A=$HOME %h", name, "sh", "-c", "pwd; echo \"$A\"; kill -9 $$")
+    shell.expect(b"/srv\r\n$HOME %h\r\n")
+    assert shell.end() == 128 + signal.SIGKILL
+    shell = Terminal("shell", "--chdir=/none", name, "pwd")
+    shell.expect(b"Cannot change to the directory /none")
+    assert shell.end() == FAILURE
+    shell = Terminal("shell", name, "no-such-program")
+    shell.expect(b"is not found in the machine")
+    assert shell.end() == 127
+    shell = Terminal("shell", "--timeout=1", name, "sleep", "100")
+    assert shell.end() == 124
+    shell = Terminal("shell", name)
+    shell.expect(b"# ")
+    shell.send(b"shopt login_shell; echo $SAID_BY_PAM; exit 3\r")
+    shell.expect(b"on\r\nyes\r\n")
+    assert shell.end() == 3
+    # What the session is to find in its environment is not what root of the machine finds, who asks for it.
+    shell = Terminal("shell", "--setenv=SYSTEMD_LOG_LEVEL=debug", f"games@{name}", "sh", "-c", "echo only $SYSTEMD_LOG_LEVEL")
+    assert shell.end() == 0 and shell.text == b"only debug\r\n", shell.text
+    # Without a terminal nothing of it would end when we go: it is as any command.
+    assert b"SAID_BY_PAM" not in muster("shell", name, "env", check=0).stdout
+    world.wait_until(lambda: b"container-shell@" not in muster("exec", name, "--", "systemctl", "list-units", "--all", "--plain").stdout,
+                     "the units to go")
+
+
+def test_host(musterd):
+    """The host is entered like a machine, with its first process's control group and not the daemon's."""
+    out = muster("exec", ".host", "sh", "-c", "cat /proc/self/cgroup; readlink /proc/self/ns/pid", check=0)
+    first = pathlib.Path("/proc/1/cgroup").read_text() + os.readlink("/proc/1/ns/pid") + "\n"
+    assert out.stdout.decode() == first
+    shell = Terminal("shell", ".host", "/bin/sh", "-c", "tty; exit 4")
+    shell.expect(b"/dev/pts/")
+    assert shell.end() == 4
+    login = Terminal("login", ".host")
+    login.expect(b"login: ")
+    login.send(b"\x1d\x1d\x1d")
+    assert login.end() == 128 + signal.SIGHUP
+    if shutil.which("machinectl"):
+        out = world.machinectl("--quiet", "shell", "root@.host", "/bin/sh", "-c", "echo clean", environment={"TERM": "dumb"}).stdout
+        assert out.replace("\r\n", "\n") == "clean\n"
+    child = subprocess.run([MUSTER, "exec", ".host", "true"], env=ENVIRONMENT, capture_output=True, preexec_fn=world.drop_privileges(65534))
+    assert child.returncode == FAILURE and b"org.freedesktop.machine1.host-shell" in child.stderr
+    world.wait_until(lambda: not entering(), "the helpers to go")
+
+
 @pytest.mark.parametrize("kind", ("bookworm-sysvinit", "busybox"))
 def test_login(machines, kind):
     machine = machines(kind)
@@ -815,10 +880,10 @@ def test_login(machines, kind):
 
 # ---- for clients of the original ----
 
-def unit_of_login(machine):
-    """The machine's systemd has started the login."""
-    out = enter(machine, "systemctl", "list-units", "--no-legend", "--plain", "container-getty@*", options=["-T"])
-    return b"container-getty@" in out.stdout
+def unit_of(machine, pattern):
+    """The machine's systemd has started it."""
+    out = enter(machine, "systemctl", "list-units", "--no-legend", "--plain", pattern, options=["-T"])
+    return pattern.rstrip("*").encode() in out.stdout
 
 
 class Stock(Terminal):
@@ -842,11 +907,14 @@ def needs_machinectl():
 def test_stock_machinectl(machines, kind):
     needs_machinectl()
     machine = machines(kind)
+    if kind == "bookworm":
+        await_running(machine.name)
     shell = Stock("shell", machine.name)
     shell.expect(b"# ")
     shell.send(b"stty size; id -u; tty\r")
     shell.expect(b"24 80")
     shell.expect(b"0\r\n/dev/pts/")
+    assert unit_of(machine, "container-shell@*") == (kind == "bookworm")
     shell.send(b"exit\r")
     assert shell.end() == 0, shell.text
     shell = Stock("shell", f"root@{machine.name}", "/bin/sh", "-c", "echo it is $0; sleep 0.2")
@@ -858,7 +926,7 @@ def test_stock_machinectl(machines, kind):
     login.expect(b"# ")
     login.send(b"tty\r")
     login.expect(b"/dev/pts/")
-    assert unit_of_login(machine) == (kind == "bookworm")
+    assert unit_of(machine, "container-getty@*") == (kind == "bookworm")
     login.send(b"\x1d\x1d\x1d")
     assert login.end() == 0
     world.wait_until(lambda: not entering(), "the helpers to go")

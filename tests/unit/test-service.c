@@ -592,7 +592,17 @@ static void test_entering(void **state) {
         do_register(&f, "theirs", 1011, false, 1000);
         f.auth_result = AUTH_DENIED;
         assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, "none", 0, "ls").fault.kind, FAULT_NO_SUCH_MACHINE);
-        assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, ".host", 0, "ls").fault.kind, FAULT_NOT_SUPPORTED);
+        o = do_enter(&f, VERB_EXEC, SESSION_COMMAND, ".host", 1000, "ls");
+        assert_int_equal(o.fault.kind, FAULT_ACCESS_DENIED);
+        assert_non_null(strstr(o.fault.text, "org.freedesktop.machine1.host-shell"));
+        assert_true(fake_happened(&f, "ask org.freedesktop.machine1.host-shell"));
+        assert_int_equal(do_enter(&f, VERB_OPEN_LOGIN, SESSION_LOGIN, ".host", 1000, NULL).fault.kind,
+                         FAULT_ACCESS_DENIED);
+        assert_true(fake_happened(&f, "ask org.freedesktop.machine1.host-login"));
+        assert_int_equal(do_enter(&f, VERB_OPEN_PTY, SESSION_PTY, ".host", 1000, NULL).fault.kind, FAULT_ACCESS_DENIED);
+        assert_true(fake_happened(&f, "ask org.freedesktop.machine1.host-open-pty"));
+        assert_int_equal(do_enter(&f, VERB_EXEC, SESSION_COMMAND, ".host", 0, "ls").fault.kind, FAULT_NONE);
+        assert_true(fake_happened(&f, "enter .host ls"));
         o = do_enter(&f, VERB_EXEC, SESSION_COMMAND, "a", 1000, NULL);
         assert_int_equal(o.fault.kind, FAULT_INVALID_ARGUMENT);
         assert_string_equal(o.fault.field, "arguments");

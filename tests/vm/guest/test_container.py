@@ -154,7 +154,10 @@ def test_journalctl_merge(guest):
 
 
 def test_machinectl_shell(guest):
-    run("machinectl", "shell", "guest", "/bin/true")
+    """A session as logind has it: what people use it for, systemctl --user in the first place."""
+    out = run("machinectl", "--quiet", "shell", "daemon@guest", "/bin/sh", "-c", "cat /proc/self/cgroup; echo $XDG_RUNTIME_DIR").stdout
+    assert "container-shell@" in out or "/session-" in out, out
+    assert "/run/user/1\n" in out.replace("\r", ""), out
 
 
 def test_muster_exec(guest):

@@ -4,7 +4,7 @@ import pathlib
 import uuid
 
 import host
-from host import busctl, manager
+from host import busctl, manager, run
 
 
 def test_systemd_runs_musterd(musterd):
@@ -36,3 +36,11 @@ def test_machine_id_is_the_vms_uuid(musterd):
     row = busctl("get-property", "org.freedesktop.machine1", "/org/freedesktop/machine1/machine/_2ehost",
                  "org.freedesktop.machine1.Machine", "Id").stdout.split()
     assert row[:2] == ["ay", "16"] and bytes(map(int, row[2:])) == given.bytes
+
+
+def test_shell_of_the_host(musterd):
+    """machinectl shell user@.host gives a session of that user, which su(1) and sudo(8) do not."""
+    script = "cat /proc/self/cgroup; echo $XDG_RUNTIME_DIR; id -un; exit 3"
+    out = run("machinectl", "--quiet", "shell", "daemon@.host", "/bin/sh", "-c", script).stdout.replace("\r", "")
+    assert "/run/user/1\ndaemon\n" in out and "musterd.service" not in out, out
+    assert run("muster", "exec", ".host", "--", "sh", "-c", "exit 42", check=False).returncode == 42
