@@ -11,8 +11,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define INPUT_MAX (1 << 16)
-#define MUTATIONS 400 /* for each seed, */
-#define RUNS 8000     /* but no more than this in all */
+#define MUTATIONS 300 /* for each seed, */
+#define RUNS 6000     /* but no more than this in all */
 
 static uint64_t state = 88172645463325252ULL;
 

@@ -17,6 +17,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "modes(*names): the cgroup modes in which the test says something new")
     if "MUSTER_SANDBOX" not in os.environ:
         raise pytest.UsageError("run these tests by tools/run-checks.py: they need the sandbox")
+    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")  # see world.Musterd
 
 
 def pytest_collection_modifyitems(config, items):

@@ -45,15 +45,11 @@ class Nspawn:
         # The socket's own path, because systemd-nspawn wants to reach it after it has changed its directories.
         environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=world.BUS_ADDRESS, NOTIFY_SOCKET=self.ready.getsockname())
 
-        def enter():
-            for path in cgroup:
-                (path / "cgroup.procs").write_text("0")
-
         with open(self.console, "wb") as console:
             self.process = subprocess.Popen(
-                ["systemd-nspawn", "--quiet", f"--directory={tree.root}", f"--machine={name}", *options, *command],
-                stdin=stdin, stdout=console, stderr=subprocess.STDOUT, env=environment,
-                preexec_fn=enter if cgroup else None)
+                world.in_groups(cgroup or [], ["systemd-nspawn", "--quiet", f"--directory={tree.root}", f"--machine={name}",
+                                               *options, *command]),
+                stdin=stdin, stdout=console, stderr=subprocess.STDOUT, env=environment)
 
     @classmethod
     def boot(cls, tree, name, *options, **keywords):

@@ -383,11 +383,7 @@ class Terminal:
 
     def __init__(self, *arguments, size=(24, 80), environment=None):
         self.text = b""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            termios.tcsetwinsize(0, size)
-            os.execvpe(MUSTER, [MUSTER, *arguments], dict(ENVIRONMENT, TERM="vt220", **(environment or {})))
-        self.before = None
+        self.process, self.fd = world.on_terminal([MUSTER, *arguments], size, dict(ENVIRONMENT, TERM="vt220", **(environment or {})))
 
     def send(self, data):
         os.write(self.fd, data)
@@ -415,11 +411,10 @@ class Terminal:
                     self.text += os.read(self.fd, 65536)
                 except OSError:
                     pass
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
+            if self.process.poll() is not None:
                 os.close(self.fd)
-                return os.waitstatus_to_exitcode(status)
-        os.kill(self.pid, signal.SIGKILL)
+                return self.process.returncode
+        self.process.kill()
         raise AssertionError(self.text)
 
 
@@ -478,10 +473,8 @@ def test_terminal_or_not(plain):
 
 def test_in_the_background(plain):
     """Not stopped for what is typed, which is somebody else's."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execvpe("bash", ["bash", "-ic", f"{MUSTER} exec {plain.name} sh -c 'sleep 2; exit 9' >/dev/null & wait $!; echo status $?"],
-                   ENVIRONMENT)
+    script = f"{MUSTER} exec {plain.name} sh -c 'sleep 2; exit 9' >/dev/null & wait $!; echo status $?"
+    process, fd = world.on_terminal(["bash", "-ic", script], environment=ENVIRONMENT)
     time.sleep(0.7)
     os.write(fd, b"typed\r")
     text, deadline = b"", time.monotonic() + 20
@@ -490,7 +483,7 @@ def test_in_the_background(plain):
             text += os.read(fd, 1000)
     assert b"status 9" in text, text
     os.close(fd)
-    os.waitpid(pid, 0)
+    process.wait()
 
 
 # ---- lives ----
@@ -892,10 +885,7 @@ class Stock(Terminal):
     def __init__(self, *arguments, command=("machinectl",)):
         command = [*map(str, command), "-M", ".host", *arguments]
         self.text = b""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            termios.tcsetwinsize(0, (24, 80))
-            os.execvpe(command[0], command, dict(ENVIRONMENT, TERM="vt220"))
+        self.process, self.fd = world.on_terminal(command, environment=dict(ENVIRONMENT, TERM="vt220"))
 
 
 def needs_machinectl():

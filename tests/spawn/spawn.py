@@ -4,15 +4,12 @@
 A container always starts with --register=no --keep-unit, in a control group of its own, on a tree that is under a layer
 in memory (integration/nspawn.py: Tree) or a copy in memory (CopiedTree). What it leaves behind is found by Leftovers.
 """
-import fcntl
 import itertools
 import os
 import pathlib
-import pty
 import select
 import shutil
 import signal
-import struct
 import subprocess
 import termios
 import time
@@ -25,7 +22,9 @@ CGROUP = pathlib.Path("/sys/fs/cgroup")
 NUMBER = itertools.count(1)
 # What both programs look at in their own environment would make tests depend on who runs them.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "vt220",
-               "LANG": "C.UTF-8"}
+               "LANG": "C.UTF-8",
+               # To look for leaks takes longer than the program, which starts a container and ends. The unit tests look.
+               "ASAN_OPTIONS": "detect_leaks=0"}
 
 
 def program(target):
@@ -75,6 +74,10 @@ class ControlGroup:
         """In the child, before it becomes the program."""
         for path in self.paths:
             (path / "cgroup.procs").write_text("0")
+
+    def command(self, arguments):
+        """The same for a command line."""
+        return world.in_groups(self.paths, arguments)
 
     def processes(self):
         found = set()
@@ -128,26 +131,18 @@ class Spawn:
             raise
 
     def start_piped(self, environment, input):
-        self.process = subprocess.Popen(self.arguments, env=environment, preexec_fn=self.cgroup.enter,
+        self.process = subprocess.Popen(self.cgroup.command(self.arguments), env=environment,
                                         stdin=subprocess.PIPE if input else subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.output_fd, self.error_pipe = self.process.stdout.fileno(), self.process.stderr.fileno()
         self.input_fd = self.process.stdin.fileno() if input else None
 
     def start_on_terminal(self, environment, size):
-        self.master, slave = pty.openpty()
+        self.process, self.master = world.on_terminal(self.cgroup.command(self.arguments), size, environment)
         self.output_fd = self.input_fd = self.master
-        self.resize(*size)
-
-        def enter():
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-            self.cgroup.enter()
-        self.process = subprocess.Popen(self.arguments, env=environment, preexec_fn=enter, start_new_session=True,
-                                        stdin=slave, stdout=slave, stderr=slave)
-        os.close(slave)
 
     def resize(self, rows, columns):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        termios.tcsetwinsize(self.master, (rows, columns))
 
     @property
     def text(self):

@@ -143,8 +143,8 @@ def test_quiet(box):
     words = [spawn.program(spawn.OURS), "--register=no", "--keep-unit", "--console=read-only", f"--directory={box.root}"]
     cgroup = spawn.ControlGroup()
     for quiet in ([], ["--quiet"], ["-q"]):
-        result = subprocess.run([*words, *quiet, "sh", "-c", "exit 3"], capture_output=True, text=True,
-                                stdin=subprocess.DEVNULL, preexec_fn=cgroup.enter)
+        result = subprocess.run(cgroup.command([*words, *quiet, "sh", "-c", "exit 3"]), capture_output=True, text=True,
+                                stdin=subprocess.DEVNULL)
         assert result.returncode == 3
         assert ("exit status 3" in result.stderr) == (not quiet), result.stderr
     cgroup.remove()
@@ -757,9 +757,9 @@ class TestBind:
         assert sh("cat /mnt/x:y/c", f"--bind={host}/a\\:b:/mnt/x\\:y") == "colon\n"
 
     def test_relative(self, box, host):
-        result = subprocess.run([spawn.program(spawn.OURS), "--quiet", "--register=no", "--keep-unit", "--pipe",
-                                 f"--directory={box.root}", "--bind=file:/mnt/f", "cat", "/mnt/f"], cwd=host,
-                                stdin=subprocess.DEVNULL, capture_output=True, text=True, preexec_fn=self.group().enter)
+        words = [spawn.program(spawn.OURS), "--quiet", "--register=no", "--keep-unit", "--pipe", f"--directory={box.root}",
+                 "--bind=file:/mnt/f", "cat", "/mnt/f"]
+        result = subprocess.run(self.group().command(words), cwd=host, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         self.cgroup.remove()
         assert result.stdout == "of host\n", result.stderr
 
