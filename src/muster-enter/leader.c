@@ -123,10 +123,14 @@ static void read_oom_score(struct leader *l) {
                 free(STEAL(l->oom_score));
 }
 
+/* The files of AppArmor are there wherever the kernel was built with it; they can be read where it is switched on. */
 static void read_traits(struct leader *l) {
-        AUTO_FREE char *own = read_label(AT_FDCWD, "/proc/self/attr/current");
+        AUTO_FREE char *own = read_label(AT_FDCWD, "/proc/self/attr/apparmor/current");
 
-        l->label = read_label(l->proc, "attr/current");
+        l->label_is_profile = own != NULL;
+        if (!own)
+                own = read_label(AT_FDCWD, "/proc/self/attr/current");
+        l->label = read_label(l->proc, l->label_is_profile ? "attr/apparmor/current" : "attr/current");
         if (l->label && streq_ptr(own, l->label)) {
                 free(l->label);
                 l->label = NULL;
@@ -277,17 +281,16 @@ int leader_join_cgroups(const struct leader *l, struct diag *d) {
         return 0;
 }
 
-static int set_label(const char *label, struct diag *d) {
-        bool apparmor = access("/proc/self/attr/apparmor/exec", F_OK) == 0;
+static int set_label(const struct leader *l, struct diag *d) {
+        bool profile = l->label_is_profile;
         AUTO_FREE char *text = NULL;
         int r;
 
-        if (asprintf(&text, apparmor ? "exec %s" : "%s", label) < 0) {
+        if (asprintf(&text, profile ? "exec %s" : "%s", l->label) < 0) {
                 text = NULL;
                 return -ENOMEM;
         }
-        r = write_attribute_text_at(AT_FDCWD, apparmor ? "/proc/self/attr/apparmor/exec" : "/proc/self/attr/exec",
-                                    text);
+        r = write_attribute_text_at(AT_FDCWD, profile ? "/proc/self/attr/apparmor/exec" : "/proc/self/attr/exec", text);
         if (r < 0)
                 return diag_set(d, r, NULL, "Cannot take the security label of the machine: %s.", strerror(-r));
         return 0;
@@ -301,7 +304,7 @@ int leader_take_traits(const struct leader *l, struct diag *d) {
                         (void) setrlimit(i, &l->limits[i]);
         if (l->oom_score)
                 (void) write_attribute_text_at(AT_FDCWD, "/proc/self/oom_score_adj", l->oom_score);
-        return l->label ? set_label(l->label, d) : 0;
+        return l->label ? set_label(l, d) : 0;
 }
 
 static int cannot_join(int error, struct diag *d) {

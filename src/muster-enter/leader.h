@@ -29,8 +29,9 @@ struct leader {
         struct leader_cgroup cgroups[LEADER_HIERARCHIES]; /* those that are not ours */
         size_t n_cgroups;
         struct proc_confinement confinement;
-        char *label;     /* of the security module, for the next exec; NULL: as ours, or there is none */
-        char *oom_score; /* NULL: as ours */
+        char *label;           /* of the security module, for the next exec; NULL: as ours, or there is none */
+        bool label_is_profile; /* AppArmor's, which has files of its own */
+        char *oom_score;       /* NULL: as ours */
         struct rlimit limits[RLIM_NLIMITS];
         uint32_t has_limits; /* bit n: limits[n] is known */
 };
