@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Names of machines and of their users, by the modules of systemd, which are installed here, and by our own."""
+import json
 import os
 import pathlib
 import socket
@@ -79,6 +80,29 @@ def test_users(web):
             assert theirs == getent("-s", f"{database}:mymachines", database, key, ours=True), (database, key)
         assert theirs == []
         assert getent("-s", f"{database}:mymachines", database, "1000005", ours=True)[0].startswith(f"{prefix}-web-5:x:1000005:")
+
+
+def test_userdbctl(web):
+    user = json.loads(host.run("userdbctl", "user", "vu-web-5", "--output=json").stdout)
+    assert user["uid"] == 1000005 and user["disposition"] == "container" and user["service"] == "io.systemd.Machine"
+    assert "vg-web-7" in host.run("userdbctl", "group", "1000007").stdout
+    assert "io.systemd.Machine" in host.run("userdbctl", "services").stdout
+    assert host.run("userdbctl", "user", "vu-web-70000", check=False).returncode != 0
+
+
+def test_resolved_asks_the_hook(web, systemd_version):
+    """systemd-resolved of 262 gives names of machines to programs that know of no module."""
+    if systemd_version < 262:
+        pytest.skip("this systemd-resolved asks no hooks")
+    host.systemctl("unmask", "systemd-resolved.service")
+    host.systemctl("start", "systemd-resolved.service")
+    try:
+        assert "10.9.0.2" in host.run("resolvectl", "query", "-4", "web").stdout
+        assert "10.9.0.2" in "".join(getent("-s", "hosts:resolve", "ahostsv4", "web"))
+        assert host.run("resolvectl", "query", "www.web", check=False).returncode != 0
+    finally:
+        host.systemctl("stop", "systemd-resolved.service")
+        host.systemctl("mask", "systemd-resolved.service")
 
 
 def test_our_module_and_the_original(web_of_the_original):
