@@ -21,7 +21,8 @@ import xml.etree.ElementTree as ET
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ["lint", "unit", "fuzz"]
 COMMANDS = ["test_cli.py"]  # of tests/integration: these have sanitizers in the commands they run
-OTHER_HALF = ["test_exec.py", "test_events.py", "test_logs.py"]  # of the rest
+INSIDE = ["test_exec.py", "test_events.py", "test_logs.py"]  # of the rest a third, and
+OTHERS = ["test_nspawn.py", "test_hook.py", "test_scope_manager.py", "test_machinectl.py", "test_init.py", "test_crash.py", "test_bench.py"]
 TREES = ["bookworm", "busybox", "bookworm-sysvinit", "bookworm-openrc", "bookworm-runit", "forky", "trixie"]  # see tools/os-tree
 SPAWN_FILES = ["test_options.py", "test_console_log.py", "test_drills.py", "test_kill.py", "test_places.py"]  # test_boot.py wants all trees
 SANDBOX = TOP / "tests" / "integration" / "sandbox.py"
@@ -40,8 +41,10 @@ CASES_OF_NEWER = ["plain", "small", "as-pid2", "terminal", "users-U-network", "u
                   "overlay", "environment", "credentials"]
 IN_CONTAINER = ["test_compat.py", "test_container.py", "test_names.py", "test_restart.py", "test_scope.py", "test_spawn.py",
                 "--deselect=test_scope.py::test_properties_are_passed_through"]
-# -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long. -g1: lines for their reports.
-BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Ddebug=false", "-Dc_args=-g1", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
+# -O1: the sanitizers' checks make -O2 take twice the time to compile, and nothing here runs long. -g1: lines for their reports. What
+# the address sanitizer sees as well need not be checked twice.
+BUILD_OPTIONS = ["-Dtests=true", "-Dwerror=true", "-Doptimization=1", "-Ddebug=false", "-Dc_args=-g1 -fno-sanitize=null,object-size",
+                 "-Db_sanitize=address,undefined", "-Db_lundef=false"]
 BEGUN = time.monotonic()
 SKIP = 77
 NOTHING_CHOSEN = 5  # pytest: no test has something to say in this mode
@@ -227,13 +230,14 @@ class SystemdLane:
     def help(self):
         """Many a test sleeps more than it works, so that two processors have room for a third who takes jobs."""
         self.have_jobs.wait()
+        self.take_jobs(self.jobs, until=self.have_trees)
         self.have_trees.wait()
         self.take_jobs(self.late_jobs)
         self.take_jobs(self.jobs)
 
-    def take_jobs(self, jobs):
+    def take_jobs(self, jobs, until=None):
         """One after the other; what each says is shown when it has ended."""
-        while not self.cancelled:
+        while not self.cancelled and not (until and until.is_set()):
             try:
                 job = jobs.pop(0)
             except IndexError:
@@ -300,9 +304,9 @@ def run_all_integration(build, lane):
     lane.jobs += [later(run.tests, "v2", "spawn", [file]) for file in SPAWN_FILES]
     lane.jobs += [later(run.comparison), later(run.tests, "hybrid", "spawn", ["test_places.py"])]
     quick = run.quick_build()
-    lane.late_jobs += [later(run.tests, "v2", files=OTHER_HALF, build=quick), later(run.tests, "v2", files=COMMANDS),
-                       later(run.tests, "v2", without=OTHER_HALF + COMMANDS, build=quick),
-                       later(lane.test, "forky", "--container", "test_compat.py", "test_names.py"),
+    lane.late_jobs += [later(run.tests, "v2", files=INSIDE, build=quick), later(run.tests, "v2", files=OTHERS, build=quick),
+                       later(run.tests, "v2", without=INSIDE + OTHERS + COMMANDS, build=quick),
+                       later(run.tests, "v2", files=COMMANDS), later(lane.test, "forky", "--container", "test_compat.py", "test_names.py"),
                        later(run.tests, "v2", "spawn", ["test_boot.py"]), later(run.tests, "v1"), later(run.tests, "hybrid", build=quick),
                        later(run.comparison, "forky", CASES_OF_NEWER), later(run.tests, "none")]
     lane.have_jobs.set()
