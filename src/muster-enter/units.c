@@ -89,21 +89,26 @@ int units_choose_login(struct enter *e) {
 
 /* ---- a shell ---- */
 
+static const char *search_path(const struct enter *e) {
+        for (char **v = e->environment; v && *v; v++)
+                if (startswith(*v, "PATH="))
+                        return *v + strlen("PATH=");
+        return "";
+}
+
 /* Of the machine's own, so that a command that is not there is told from one that fails: the other way says so. NULL: not found. */
 static char *find_program(const struct enter *e, const char *name) {
-        static const char *const directories[] = {
-                "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
-        };
-
         if (strchr(name, '/'))
                 return *name == '/' && is_program(e, name) ? strdup(name) : NULL;
-        for (size_t i = 0; i < ELEMENTS(directories); i++) {
+        for (const char *at = search_path(e); *at; at += strspn(at, ":")) {
                 AUTO_BUF struct buf path = BUF_EMPTY;
+                size_t n = strcspn(at, ":");
 
-                if (buf_printf(&path, "%s/%s", directories[i], name) < 0)
+                if (buf_printf(&path, "%.*s/%s", (int) n, at, name) < 0)
                         return NULL;
-                if (is_program(e, path.data))
+                if (*at == '/' && is_program(e, path.data))
                         return STEAL(path.data);
+                at += n;
         }
         return NULL;
 }
@@ -135,7 +140,6 @@ static void add_properties(struct words *w, const struct enter *e) {
                 "--property=StandardInput=tty",
                 "--property=StandardOutput=tty",
                 "--property=StandardError=tty",
-                "--property=TTYReset=yes",
                 "--property=SendSIGHUP=yes",
                 "--property=IgnoreSIGPIPE=no",
                 "--property=KillMode=mixed",

@@ -817,6 +817,8 @@ def test_shell_by_systemd(machines):
     shell = Terminal("shell", "--chdir=/srv", "--setenv=A=$HOME %h", name, "sh", "-c", "pwd; echo \"$A\"; kill -9 $$")
     shell.expect(b"/srv\r\n$HOME %h\r\n")
     assert shell.end() == 128 + signal.SIGKILL
+    shell = Terminal("shell", "--setenv=PATH=/none:/usr/games:/srv", name, "true")  # where there is none
+    assert shell.end() == 127
     shell = Terminal("shell", "--chdir=/none", name, "pwd")
     shell.expect(b"Cannot change to the directory /none")
     assert shell.end() == FAILURE
@@ -837,6 +839,21 @@ def test_shell_by_systemd(machines):
     assert b"SAID_BY_PAM" not in muster("shell", name, "env", check=0).stdout
     world.wait_until(lambda: b"container-shell@" not in muster("exec", name, "--", "systemctl", "list-units", "--all", "--plain").stdout,
                      "the units to go")
+
+
+def test_output_is_there_for_who_reads_late(machines):
+    """A client may be slow: what the shell has printed is not thrown away when its unit ends."""
+    machine = machines("bookworm")
+    await_running(machine.name)
+    with world.Varlink() as v:
+        v.send("io.systemd.Machine.Open", {"name": machine.name, "mode": "shell", "user": "root", "path": "/bin/sh",
+                                           "args": ["/bin/sh", "-c", "sleep 1; echo all of it; touch /run/printed"]})
+        _, fds, _, _ = socket.recv_fds(v.socket, 65536, 4)
+    world.wait_until(lambda: unit_of(machine, "container-shell@*"), "the unit to run")
+    world.wait_until(lambda: not unit_of(machine, "container-shell@*"), "the unit to end")
+    enter(machine, "test", "-e", "/run/printed", check=0)
+    assert os.read(fds[0], 100) == b"all of it\r\n"
+    os.close(fds[0])
 
 
 def test_host(musterd):
