@@ -7,6 +7,7 @@ line, the integration tests. OS trees wait for a mirror most of their time, and 
 processor, so both go on beside all that, with less right to the processors; what they say is shown at the end.
 """
 import functools
+import itertools
 import os
 import pathlib
 import resource
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import xml.etree.ElementTree as ET
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
@@ -87,6 +89,7 @@ class Integration:
     def __init__(self, build, lane):
         self.build = build
         self.lane = lane
+        self.number = itertools.count()
 
     def quick_build(self):
         """A build directory for tests that start hundreds of commands, with sanitizers in the daemon alone: in a command they
@@ -112,7 +115,7 @@ class Integration:
         build: which of the others."""
         top = TOP / "tests" / directory
         what = ", ".join([*files, *(f"without {name}" for name in without)])
-        junit = self.build / "meson-logs" / f"{directory}-{mode}-{what.replace(' ', '-') or 'all'}.junit.xml"
+        junit = self.build / "meson-logs" / f"{directory}-{mode}-{next(self.number)}.junit.xml"
         junit.unlink(missing_ok=True)
         heading(f"{directory.capitalize()} tests, control groups: {mode}{', ' + what if what else ''}", out)
         code = self.call(mode, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-ra", "--durations=3", f"--junitxml={junit}",
@@ -158,7 +161,15 @@ class SystemdLane:
         self.printing = threading.Lock()
         self.children = set()
         self.cancelled = False
-        self.threads = [threading.Thread(target=target) for target in (self.make_trees, self.run_tests, self.help)]
+        self.threads = [threading.Thread(target=self.guarded, args=(work,)) for work in (self.make_trees, self.run_tests, self.help)]
+
+    def guarded(self, work):
+        """Nobody hears of a thread that ends by an exception, and what it did not test would look as if it had passed."""
+        try:
+            work()
+        except Exception:
+            traceback.print_exc()
+            self.results.append((0, 1, 0))
 
     def start(self):
         for thread in self.threads:
@@ -243,7 +254,11 @@ class SystemdLane:
             except IndexError:
                 return
             with tempfile.TemporaryFile("w+", errors="replace") as out:
-                result = job(out=out)
+                try:
+                    result = job(out=out)
+                except Exception:
+                    traceback.print_exc(file=out)
+                    result = (0, 1, 0)
                 out.seek(0)
                 with self.printing:
                     sys.stdout.write(out.read())
