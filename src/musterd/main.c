@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* musterd: the registry daemon. This file wires the parts together and runs the loop:
  *
- *   options.c   command line                          host.c   the record of ".host"
- *   log-sink.c  where log lines go
+ *   options.c   command line                          host.c        the record of ".host"
+ *   log-sink.c  where log lines go                    read-ahead.c  user maps, read when there is time
  *   backend/    process (pidfds), supervisor-cgroup or supervisor-systemd, store-files, event-file, helper, enter, transfer,
  *               auth-polkit: the ports of core/ports.h
  *   service/    what each request means
@@ -40,6 +40,7 @@
 #include "musterd/host.h"
 #include "musterd/log-sink.h"
 #include "musterd/options.h"
+#include "musterd/read-ahead.h"
 #include "service/service.h"
 
 struct daemon {
@@ -56,6 +57,7 @@ struct daemon {
         struct event_file *events;
         struct auth_polkit *auth;
         struct service *service;
+        struct read_ahead *read_ahead;
         struct scopes_cgroup *scopes; /* --scope-manager */
         struct units *units;          /* likewise */
         struct varlink_server *varlink;
@@ -220,7 +222,9 @@ static int make_service(struct daemon *d) {
         if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
                 return -errno;
         r = host_record(&host);
-        return r < 0 ? r : service_new(&ports, seed, &host, &d->service);
+        if (r >= 0)
+                r = service_new(&ports, seed, &host, &d->service);
+        return r < 0 ? r : read_ahead_new(d->event, d->service, &d->read_ahead);
 }
 
 /* Only now, for the service tells it of machines; its scopes are found when those of the machines are. */
@@ -309,6 +313,7 @@ static void done(struct daemon *d) {
         supervisor_systemd_free(d->systemd); /* likewise */
         units_free(d->units);
         scopes_cgroup_free(d->scopes);
+        read_ahead_free(d->read_ahead);
         service_free(d->service);
         supervisor_cgroup_free(d->cgroup);
         store_files_free(d->store);

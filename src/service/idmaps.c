@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which machine a host id belongs to, without asking every machine.
  *
- * A user namespace's map is written once and then fixed (user_namespaces(7)), so each is read once: when the first question
- * comes after the machine did, not while it registers. All of them then, for any may hold the answer, or a closer one. Maps
- * that were still empty wait in a queue of their own for the next questions. A hit is confirmed against the running leader,
+ * A user namespace's map is written once and then fixed (user_namespaces(7)), so each is read once: not while the machine registers,
+ * but when there is time for it, or when the first question comes after the machine did. All of them then, for any may hold the answer,
+ * or a closer one. Maps that were still empty wait in a queue of their own for the next questions. A hit is confirmed against the running leader,
  * which may have moved into another namespace meanwhile. */
 #include <errno.h>
 #include <limits.h>
@@ -18,6 +18,7 @@
 #define uthash_nonfatal_oom(element) ((element)->oom = true)
 #include <uthash.h>
 
+#define READ_AHEAD_STEP 32  /* maps that are read at once where nobody waits for them: two files of each, some 5 ms */
 #define UNWRITTEN_STEP 4096 /* maps that were empty and are looked at again for one question, at most */
 
 struct queue {
@@ -170,6 +171,15 @@ static void read_queue(struct idmaps *x, const struct process_port *process, str
                 if (!read_maps(x, process, e))
                         enqueue(&x->unwritten, e);
         }
+}
+
+bool idmaps_have_unread(const struct idmaps *x) {
+        return x->unread.head;
+}
+
+bool idmaps_read_ahead(struct idmaps *x, const struct process_port *process) {
+        read_queue(x, process, &x->unread, READ_AHEAD_STEP);
+        return x->unread.head;
 }
 
 static bool confirm(struct idmaps *x, const struct process_port *process, struct entry *e, bool gid) {

@@ -69,6 +69,9 @@ void idmaps_free(struct idmaps *x);
 /* Remembers m; its maps are read when the first question comes. -ENOMEM. */
 int idmaps_add(struct idmaps *x, const struct machine *m);
 void idmaps_remove(struct idmaps *x, const struct machine *m);
+/* Machines whose maps were not looked at yet. Reads a few of them; returns whether there are more. */
+bool idmaps_have_unread(const struct idmaps *x);
+bool idmaps_read_ahead(struct idmaps *x, const struct process_port *process);
 /* The container that holds the host id `outer`, confirmed against the running leader. NULL: none. */
 const struct machine *idmaps_find(struct idmaps *x, const struct process_port *process, bool gid, uint32_t outer,
                                   uint32_t *ret_inner);

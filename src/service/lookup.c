@@ -160,6 +160,14 @@ int service_map_from(struct service *s, const struct machine *m, bool gid, uint3
         return r;
 }
 
+bool service_has_unread(const struct service *s) {
+        return idmaps_have_unread(s->idmaps);
+}
+
+bool service_read_ahead(struct service *s) {
+        return idmaps_read_ahead(s->idmaps, &s->ports.process);
+}
+
 int service_map_to(struct service *s, bool gid, uint32_t outer, const struct machine **ret_m, uint32_t *ret_inner,
                    struct fault *f) {
         const struct machine *m;

@@ -66,6 +66,10 @@ int service_map_from(struct service *s, const struct machine *m, bool gid, uint3
                      struct fault *f);
 int service_map_to(struct service *s, bool gid, uint32_t outer, const struct machine **ret_m, uint32_t *ret_inner,
                    struct fault *f);
+/* Whether there are machines whose user maps were not read yet: the first question about a user would read them all. Reads a few of them,
+ * for when there is nothing else to do; returns whether there are more. */
+bool service_has_unread(const struct service *s);
+bool service_read_ahead(struct service *s);
 
 /* What m uses now; .host and what has no control group use what is not known. */
 void service_stats(struct service *s, const struct machine *m, struct machine_stats *ret);

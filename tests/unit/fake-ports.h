@@ -19,6 +19,7 @@ struct fake {
         bool shares_users;           /* every process is in our user namespace */
         int enter_error;             /* enter() fails with it */
         uint32_t entered_by;         /* who asked for the last one */
+        unsigned n_maps_read;        /* how often id_map() was asked */
         int transfer_error;          /* transfer's start() fails with it */
         int watch_error;             /* watch() fails with it */
         struct machine *records[4];  /* what load() finds; consumed */

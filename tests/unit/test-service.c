@@ -525,6 +525,42 @@ static void test_user_numbers(void **state) {
         fake_done(&f);
 }
 
+/* What is read while nobody asks is not read again when somebody does. */
+static void test_reading_ahead(void **state) {
+        const struct machine *m = NULL;
+        struct fault fault = FAULT_OK;
+        uint32_t inner = 0;
+        struct fake f;
+        char name[16];
+        unsigned read;
+
+        fake_init(&f);
+        assert_false(service_has_unread(f.service));
+        for (int i = 0; i < 40; i++) {
+                snprintf(name, sizeof(name), "m%d", i);
+                do_register(&f, name, 100 + i, false, 0);
+        }
+        assert_int_equal(f.n_maps_read, 0);
+        assert_true(service_has_unread(f.service));
+        assert_true(service_read_ahead(f.service));
+        read = f.n_maps_read;
+        assert_in_range(read, 2, 79);
+        fake_kill(&f, 139);
+        assert_false(service_read_ahead(f.service));
+        assert_false(service_has_unread(f.service));
+        assert_true(f.n_maps_read > read && f.n_maps_read < 80);
+        read = f.n_maps_read;
+        assert_int_equal(service_map_to(f.service, false, 10000005, &m, &inner, &fault), 0);
+        assert_string_equal(m->name, "m0");
+        assert_int_equal(f.n_maps_read, read + 1); /* the hit is confirmed */
+        do_register(&f, "late", 200, false, 0);
+        assert_true(service_has_unread(f.service));
+        assert_int_equal(service_map_to(f.service, false, 20000005, &m, &inner, &fault), 0);
+        assert_string_equal(m->name, "late");
+        assert_false(service_has_unread(f.service));
+        fake_done(&f);
+}
+
 static void test_users(void **state) {
         struct machine_user u;
         struct fake f;
@@ -807,6 +843,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_details_are_checked),
         cmocka_unit_test(test_finding_by_process),
         cmocka_unit_test(test_user_numbers),
+        cmocka_unit_test(test_reading_ahead),
         cmocka_unit_test(test_user_numbers_of_many),
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_images),
