@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every JSON that muster prints is what data/schema says."""
 import json
+import os
 import pathlib
 import re
+import subprocess
 
 import pytest
 import world
@@ -89,4 +91,28 @@ def test_each_verb_with_json_has_one():
     text = (TOP / "man" / "muster.1.scd").read_text()
     known = re.search(r"\*-j\* is pretty on a terminal.*?know it", text, re.S)[0]
     verbs = set(re.findall(r"\*(\w+)\*", known))
-    assert verbs == {VERBS.get(path.stem, path.stem) for path in SCHEMAS.glob("*.json")}
+    assert verbs == {VERBS.get(path.stem, path.stem) for path in SCHEMAS.glob("*.json")} - {"spawn-plan"}
+
+
+@pytest.mark.parametrize("options", (
+    [], ["--boot"], ["--ephemeral", "--read-only"], ["--private-users=524288", "--private-users-ownership=chown", "--private-network"],
+    ["--volatile=overlay", "--as-pid2", "--user=root", "--chdir=/usr"], ["--volatile=yes"],
+    ["--bind=/etc:/mnt", "--bind-ro=/usr:/srv:norbind", "--tmpfs=/opt:size=1M", "--inaccessible=/usr/lib", "--overlay=/etc:/usr::/media"],
+    ["--link-journal=try-host", "--uuid=0123456789abcdef0123456789abcdef", "--rlimit=RLIMIT_NOFILE=100", "--oom-score-adjust=5",
+     "--cpu-affinity=0", "--personality=x86", "--no-new-privileges=yes", "--system-call-filter=~@mount", "--timezone=copy",
+     "--resolv-conf=copy-host", "--set-credential=a:b", "--console=pipe"]))
+def test_plan(tmp_path, options):
+    """muster-spawn --dry-run=json: what would be done, with nothing done."""
+    (tmp_path / "usr/lib").mkdir(parents=True)
+    (tmp_path / "etc").mkdir()
+    for name in ("srv", "mnt", "opt", "media", "sbin", "var/log"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "etc/os-release").write_text("ID=box\n")
+    (tmp_path / "sbin/init").write_text("")
+    (tmp_path / "sbin/init").chmod(0o755)
+    build = pathlib.Path(os.environ["MUSTER_BUILD"])
+    out = subprocess.run([world.spawn_program(build), "--dry-run=json", "--quiet", f"--directory={tmp_path}", "--machine=box", *options,
+                          *([] if "--boot" in options else ["true"])], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    schema = strict(json.loads((SCHEMAS / "spawn-plan.json").read_text()))
+    jsonschema.validate(json.loads(out.stdout), schema, cls=jsonschema.Draft202012Validator)
