@@ -3,6 +3,7 @@
 import pathlib
 import re
 import signal
+import time
 
 import host
 import pytest
@@ -127,6 +128,7 @@ def test_units_that_are_not_ours_wake_nobody(musterd, processes):
     leader = processes.sleeper()
     create("idle", leader)
     host.names()
+    time.sleep(1.5)  # a second after a machine came its user map is read
     trace = pathlib.Path("/run/musterd.trace")
     pid = musterd.pid
     strace = processes.sleeper(command=("strace", "-qq", "-s", "200", "-o", str(trace), "-p", str(pid)))
