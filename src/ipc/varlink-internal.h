@@ -153,11 +153,10 @@ bool varlink_find_target(struct connection *c, const struct target *t, struct ma
 /* Submits q (consumed) for the call; the answer is empty unless `finish` says otherwise. */
 void varlink_submit(struct connection *c, struct request *q, bool interactive, void (*finish)(struct request *q));
 
-/* varlink-session.c: io.systemd.Machine.Open; and a fault as org.muster.Machine1 has it, action: that would allow it, or NULL. */
+/* varlink-session.c: io.systemd.Machine.Open. */
 void varlink_open(struct connection *c, const struct varlink_call *call);
-void reply_with_sentence(struct connection *c, const struct fault *f, const char *action);
 
-/* Errors of org.muster.Machine1 carry their sentence along. action: of polkit, NULL: there is none. */
+/* Errors of org.muster.Machine1 carry their sentence along. action: of polkit, that would allow it; NULL: there is none. */
 void reply_with_sentence(struct connection *c, const struct fault *f, const char *action);
 void finish_with_sentence(struct request *q);
 
