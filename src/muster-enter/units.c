@@ -164,8 +164,6 @@ static void add_properties(struct words *w, const struct enter *e) {
 }
 
 static void add_program(struct words *w, const struct session *s, const char *program) {
-        char **rest = s->arguments + (s->argv0 ? 2 : 1);
-
         add(w, "--");
         if (!s->arguments) {
                 add(w, program);
@@ -177,7 +175,7 @@ static void add_program(struct words *w, const struct session *s, const char *pr
         add_literally(w, AND_ITS_STATUS);
         add(w, "sh");
         add_literally(w, program);
-        for (; *rest; rest++)
+        for (char **rest = s->arguments + (s->argv0 ? 2 : 1); *rest; rest++)
                 add_literally(w, *rest);
 }
 

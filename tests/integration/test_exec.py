@@ -874,6 +874,11 @@ def test_host(musterd):
     child = subprocess.run([MUSTER, "exec", ".host", "true"], env=ENVIRONMENT, capture_output=True, preexec_fn=world.drop_privileges(65534))
     assert child.returncode == FAILURE and b"org.freedesktop.machine1.host-shell" in child.stderr
     world.wait_until(lambda: not entering(), "the helpers to go")
+    # What was done to it is in the journal like everything else, also after a restart.
+    musterd.restart()
+    told = [json.loads(line) for line in muster("events", ".host", "--json=short", check=0).stdout.splitlines()]
+    assert [event["kind"] for event in told][:3] == ["exec", "shell", "login"], told
+    assert "Setting aside" not in musterd.logged()
 
 
 @pytest.mark.parametrize("kind", ("bookworm-sysvinit", "busybox"))
