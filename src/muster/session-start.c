@@ -10,6 +10,7 @@
 #include "codec/enter-protocol.h"
 #include "codec/json-text.h"
 #include "codec/utf8.h"
+#include "core/machine.h"
 #include "muster/failure.h"
 #include "muster/fetch.h"
 #include "muster/here.h"
@@ -118,8 +119,13 @@ static int spawn_here(const struct session *s, const struct pidref *leader) {
 
 static int start_here(const struct options *o, const char *name, const struct session *s) {
         struct pidref leader = PIDREF_EMPTY;
-        int r = here_leader(o, name, &leader);
+        int r;
 
+        if (streq(name, HOST_MACHINE_NAME)) { /* it has no record to be found by */
+                (void) fail("The host is entered by the registry, and none is running: start musterd.");
+                return EXIT_SESSION;
+        }
+        r = here_leader(o, name, &leader);
         if (r < 0)
                 return EXIT_SESSION;
         r = spawn_here(s, &leader);

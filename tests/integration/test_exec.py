@@ -879,6 +879,9 @@ def test_host(musterd):
     told = [json.loads(line) for line in muster("events", ".host", "--json=short", check=0).stdout.splitlines()]
     assert [event["kind"] for event in told][:3] == ["exec", "shell", "login"], told
     assert "Setting aside" not in musterd.logged()
+    musterd.stop()
+    assert b"start musterd" in muster("exec", ".host", "true", check=FAILURE).stderr
+    musterd.start()
 
 
 @pytest.mark.parametrize("kind", ("bookworm-sysvinit", "busybox"))
