@@ -81,6 +81,17 @@ class Service:
         wait_until(lambda: self.pid not in (0, old) and self.is_active(), f"{self.unit} to come back")
 
 
+# Has a child that does not listen either, born in its scope: CreateMachine moves nobody but the leader there.
+LINGERER = ("sh", "-c", "trap '' TERM HUP; until grep -q machine.slice /proc/$$/cgroup; do sleep 0.1; done; "
+            "(trap '' TERM HUP; while :; do sleep 1000; done) & wait")
+
+
+def await_lingerer(unit, leader):
+    group = pathlib.Path("/sys/fs/cgroup/machine.slice") / unit / "cgroup.procs"
+    wait_until(lambda: any(world.comm(int(pid)) == "sleep" for pid in group.read_text().split() if int(pid) != leader),
+               "the child of the leader to be in its scope")
+
+
 def clean_up():
     """After a failed test: whatever it has left, so that the next one starts afresh."""
     for unit in machine_units():

@@ -97,8 +97,9 @@ def test_musterd_is_killed_while_a_scope_waits(musterd, processes):
 
 
 def test_leader_dies_while_musterd_is_away(musterd, processes):
-    leader = processes.sleeper(command=("sh", "-c", "trap '' TERM HUP; (trap '' TERM HUP; sleep 1000) & wait"))
+    leader = processes.sleeper(command=host.LINGERER)
     unit = create("orphan", leader)
+    host.await_lingerer(unit, leader)
     systemctl("stop", "musterd.service")
     processes.kill(leader)
     musterd.start()

@@ -165,13 +165,11 @@ def test_terminate_insists_as_the_unit_says(musterd, processes):
     wait_until(lambda: host.names() == [], "the machine to go")
 
 
-LINGERER = "trap '' TERM HUP; (trap '' TERM HUP; while :; do sleep 1000; done) & wait"
-
-
 def test_name_is_free_while_the_scope_lingers(musterd, processes):
     """The leader is dead, something else in its scope is not, and does not listen: the name is free, the rest is killed."""
-    leader = processes.sleeper(command=("sh", "-c", LINGERER))
+    leader = processes.sleeper(command=host.LINGERER)
     unit = create("again", leader)
+    host.await_lingerer(unit, leader)
     group = pathlib.Path("/sys/fs/cgroup/machine.slice") / unit / "cgroup.procs"
     manager("KillMachine", "ssi", "again", "leader", signal.SIGKILL)
     wait_until(lambda: host.names() == [], "the machine to go")
