@@ -4,5 +4,9 @@
 #include <string.h>
 
 const char *errno_name(int error) {
+#ifdef __GLIBC__
         return strerrorname_np(error < 0 ? -error : error); /* glibc 2.32 */
+#else
+        return NULL;
+#endif
 }

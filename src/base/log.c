@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #define LINE_MAX_BYTES 1024
 
@@ -24,7 +24,7 @@ enum log_level log_get_max_level(void) {
 
 int log_full(enum log_level level, int error, const struct log_fields *fields, const char *format, ...) {
         static const struct log_fields none;
-        char line[LINE_MAX_BYTES], reason[128];
+        char line[LINE_MAX_BYTES];
         va_list ap;
         int n;
 
@@ -33,9 +33,10 @@ int log_full(enum log_level level, int error, const struct log_fields *fields, c
         va_start(ap, format);
         n = vsnprintf(line, sizeof(line), format, ap);
         va_end(ap);
-        if (n >= 0 && (size_t) n < sizeof(line) && error != 0)
-                snprintf(line + n, sizeof(line) - (size_t) n, ": %s.",
-                         strerror_r(error < 0 ? -error : error, reason, sizeof(reason)));
+        if (n >= 0 && (size_t) n < sizeof(line) && error != 0) {
+                errno = error < 0 ? -error : error; /* for %m: there are two functions called strerror_r() */
+                snprintf(line + n, sizeof(line) - (size_t) n, ": %m.");
+        }
         sink(level, fields ? fields : &none, line);
         return error;
 }

@@ -9,8 +9,6 @@
 #include "base/parse.h"
 #include "base/str.h"
 
-#define SIGNAL_RT_MIN 34 /* 32 and 33 belong to the C library */
-
 static const char *const names[] = {
         [1] = "SIGHUP",   [2] = "SIGINT",     [3] = "SIGQUIT",  [4] = "SIGILL",     [5] = "SIGTRAP",  [6] = "SIGABRT",
         [7] = "SIGBUS",   [8] = "SIGFPE",     [9] = "SIGKILL",  [10] = "SIGUSR1",   [11] = "SIGSEGV", [12] = "SIGUSR2",

@@ -69,7 +69,7 @@ static bool is_kernels(int fd) {
 
 /* linux/posix_acl_xattr.h: a header, then entries, little-endian. */
 static int shift_acl(const char *path, const char *name, uint32_t base) {
-        static unsigned char acl[ACL_MAX];
+        unsigned char acl[ACL_MAX];
         ssize_t size = getxattr(path, name, acl, sizeof(acl));
         struct posix_acl_xattr_entry e;
         bool changed = false;

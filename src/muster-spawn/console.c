@@ -33,7 +33,7 @@ static int reopen(int fd, int flags) {
         char path[32];
 
         (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        return open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        return openat(AT_FDCWD, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
 static void end_open(struct console_end *e, int fd, int flags) {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btrfs.h>
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,9 @@
 #include "muster-spawn/idmap-ns.h"
 #include "muster-spawn/interrupt.h"
 #include "muster-spawn/lock.h"
+#include "sys/bare-call.h"
 #include "sys/copy-tree.h"
+#include "sys/inode-info.h"
 #include "sys/mountfd.h"
 #include "sys/remove-tree.h"
 
@@ -255,9 +258,9 @@ copied:
 }
 
 static bool is_mount_point(const char *path) {
-        struct statx sx;
+        struct inode_info info;
 
-        return statx(AT_FDCWD, path, 0, STATX_TYPE, &sx) == 0 && (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+        return inode_info(AT_FDCWD, path, 0, &info) == 0 && info.mount_root;
 }
 
 static char *directory_of(const char *path) {
@@ -273,12 +276,12 @@ static const char *name_of(const char *path) {
 }
 
 static int make_in(const char *place, const char *path, const struct ephemeral_owners *o, struct ephemeral *ret) {
-        AUTO_CLOSE int dir = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC), tree = -EBADF;
+        AUTO_CLOSE int dir = openat(AT_FDCWD, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC), tree = -EBADF;
         struct ephemeral e = EPHEMERAL_EMPTY;
         struct hidden h;
         int r;
 
-        tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        tree = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir < 0 || tree < 0)
                 return -errno;
         remove_left_overs(place, dir, name_of(path));
@@ -322,7 +325,8 @@ void ephemeral_clean(const char *path) {
         const char *const places[] = { beside, path, "/var/tmp" };
 
         for (size_t i = 0; i < ELEMENTS(places); i++) {
-                AUTO_CLOSE int dir = places[i] ? open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+                AUTO_CLOSE int dir =
+                        places[i] ? openat(AT_FDCWD, places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
 
                 if (dir >= 0)
                         remove_left_overs(places[i], dir, name_of(path));
@@ -340,7 +344,7 @@ int ephemeral_again(const struct ephemeral *e) {
 void ephemeral_remove(struct ephemeral *e) {
         if (e->made) {
                 AUTO_FREE char *place = directory_of(e->made);
-                AUTO_CLOSE int dir = place ? open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+                AUTO_CLOSE int dir = place ? openat(AT_FDCWD, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
 
                 if (dir >= 0 && remove_hidden(dir, name_of(e->made)) >= 0)
                         unlink(e->lock_path);
@@ -363,15 +367,14 @@ static int copy_template(int tree, const struct hidden *h, const char *name, con
         }
         if (r < 0)
                 return r;
-        if (renameat2(h->dir, h->name, h->dir, name, RENAME_NOREPLACE) < 0) {
-                r = -errno;
+        r = BARE(renameat2, h->dir, h->name, h->dir, name, RENAME_NOREPLACE);
+        if (r < 0)
                 remove_hidden(h->dir, h->name);
-        }
         return r;
 }
 
 int tree_from_template(const char *template, const char *target, const char **ret_method, struct diag *diag) {
-        AUTO_CLOSE int tree = open(template, O_RDONLY | O_DIRECTORY | O_CLOEXEC), dir = -EBADF;
+        AUTO_CLOSE int tree = openat(AT_FDCWD, template, O_RDONLY | O_DIRECTORY | O_CLOEXEC), dir = -EBADF;
         AUTO_FREE char *place = directory_of(target);
         struct hidden h;
         int r;
@@ -380,7 +383,7 @@ int tree_from_template(const char *template, const char *target, const char **re
                 return -ENOMEM;
         if (tree < 0)
                 return diag_set(diag, -errno, "--template", "cannot open %.80s: %s", template, strerror(errno));
-        dir = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        dir = openat(AT_FDCWD, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir < 0)
                 return diag_set(diag, -errno, "--template", "cannot open %.80s, where the tree is to be made: %s",
                                 place, strerror(errno));

@@ -21,6 +21,7 @@
 #include "codec/envfile.h"
 #include "muster-spawn/gather.h"
 #include "muster-spawn/payload-cgroup.h"
+#include "sys/bare-call.h"
 #include "sys/fileio.h"
 
 #define SMALL_FILE 65536
@@ -37,13 +38,12 @@ static void own_capabilities(struct facts *f) {
 }
 
 static struct rlimit_pair limit_of(pid_t pid, int resource) {
-        struct rlimit limit;
+        struct rlimit64 limit;
 
-        if (prlimit(pid, (enum __rlimit_resource) resource, NULL, &limit) < 0 &&
-            prlimit(0, (enum __rlimit_resource) resource, NULL, &limit) < 0)
+        if (BARE(prlimit64, pid, resource, NULL, &limit) < 0 && BARE(prlimit64, 0, resource, NULL, &limit) < 0)
                 return (struct rlimit_pair){ SPEC_RLIMIT_INFINITY, SPEC_RLIMIT_INFINITY };
-        return (struct rlimit_pair){ limit.rlim_cur == RLIM_INFINITY ? SPEC_RLIMIT_INFINITY : limit.rlim_cur,
-                                     limit.rlim_max == RLIM_INFINITY ? SPEC_RLIMIT_INFINITY : limit.rlim_max };
+        return (struct rlimit_pair){ limit.rlim_cur == RLIM64_INFINITY ? SPEC_RLIMIT_INFINITY : limit.rlim_cur,
+                                     limit.rlim_max == RLIM64_INFINITY ? SPEC_RLIMIT_INFINITY : limit.rlim_max };
 }
 
 /* A column of /proc/PID/limits, which is a number or "unlimited". */
@@ -58,13 +58,11 @@ static uint64_t limit_column(const char *text) {
  * system calls. */
 static int own_limits(struct rlimit_pair ret[static SPEC_RLIMITS]) {
         enum { NAME_WIDTH = 26, COLUMN_WIDTH = 21 };
-        AUTO_FREE char *text = NULL;
-        char *rest, *line;
-        int r = read_record_at(AT_FDCWD, "/proc/self/limits", 4096, &text, NULL);
+        char text[4096], *rest = text, *line;
+        int r = read_text_at(AT_FDCWD, "/proc/self/limits", text, sizeof(text));
 
         if (r < 0)
                 return r;
-        rest = text;
         strsep(&rest, "\n");
         for (int i = 0; i < SPEC_RLIMITS; i++) {
                 line = strsep(&rest, "\n");
@@ -100,7 +98,7 @@ static void device(struct facts *f, const char *name, bool must_open) {
         if (f->n_devices == FACTS_DEVICES || stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
                 return;
         if (must_open) {
-                int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+                int fd = openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
                 if (fd < 0)
                         return;
@@ -142,7 +140,7 @@ static void devices(struct facts *f) {
 }
 
 static int read_small(const char *path, char **ret, size_t *ret_size) {
-        AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         AUTO_BUF struct buf b = BUF_EMPTY;
         char chunk[4096];
         ssize_t n;
@@ -313,7 +311,7 @@ static int load_credential(const struct spec_credential *c, struct facts_credent
                                 "%.60s: not a path, and there is no $CREDENTIALS_DIRECTORY to look in", c->path);
         if (!strchr(c->path, '/') ? asprintf(&path, "%s/%s", directory, c->path) < 0 : !(path = strdup(c->path)))
                 return -ENOMEM;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0 && errno == ENXIO)
                 fd = connect_credential(path);
         r = fd < 0 ? -errno : read_credential(fd, ret);

@@ -38,7 +38,7 @@ static int real_path(int fd, const char *path, char **ret) {
 }
 
 static int resolve(const char *path, struct facts *f, struct diag *diag) {
-        AUTO_CLOSE int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         int r;
 
         if (fd < 0 && errno == ENOTDIR && access(path, F_OK) == 0)

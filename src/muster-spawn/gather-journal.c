@@ -14,6 +14,7 @@
 #include "muster-spawn/gather.h"
 #include "muster-spawn/idmap-ns.h"
 #include "sys/fileio.h"
+#include "sys/inode-info.h"
 
 #define JOURNAL "/var/log/journal"
 
@@ -54,7 +55,8 @@ static bool can_be_shown(const struct spec *s, const struct facts *f) {
 
 int gather_journal(const struct spec *s, struct facts *f) {
         char path[sizeof(JOURNAL) + 1 + ID128_STRING_SIZE], id[ID128_STRING_SIZE];
-        struct statx sx;
+        struct inode_info info;
+        int r;
 
         f->journal = JOURNAL_NO_BASE;
         if (s->link_journal == LINK_JOURNAL_NO || s->ephemeral)
@@ -64,13 +66,13 @@ int gather_journal(const struct spec *s, struct facts *f) {
         if (access(JOURNAL, W_OK) < 0 || !can_be_shown(s, f))
                 return 0;
         snprintf(path, sizeof(path), JOURNAL "/%s", id128_to_string(&f->uuid, id));
-        if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &sx) < 0) {
-                f->journal = errno == ENOENT ? JOURNAL_MISSING : JOURNAL_OTHER;
+        r = inode_info(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &info);
+        if (r < 0) {
+                f->journal = r == -ENOENT ? JOURNAL_MISSING : JOURNAL_OTHER;
                 return 0;
         }
-        if (S_ISLNK(sx.stx_mode))
+        if (S_ISLNK(info.type))
                 return read_link(path, f);
-        f->journal = S_ISDIR(sx.stx_mode) && !(sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) ? JOURNAL_DIRECTORY
-                                                                                          : JOURNAL_OTHER;
+        f->journal = S_ISDIR(info.type) && !info.mount_root ? JOURNAL_DIRECTORY : JOURNAL_OTHER;
         return 0;
 }

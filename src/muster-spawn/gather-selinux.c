@@ -34,7 +34,7 @@ void gather_selinux(const struct spec *spec, struct facts *f) {
 
         if (!spec->selinux_context && !spec->selinux_apifs_context)
                 return;
-        fd = open("/sys/fs/selinux", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(AT_FDCWD, "/sys/fs/selinux", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         f->has_selinux = fd >= 0 && fstatfs(fd, &fs) == 0 && (unsigned long) fs.f_type == SELINUX_MAGIC;
         if (!f->has_selinux)
                 return;

@@ -241,7 +241,7 @@ static int pivot(const struct spec *s, int tree, struct diag *diag) {
 }
 
 int gather_tree(const struct spec *spec, struct facts *f, struct diag *diag) {
-        AUTO_CLOSE int tree = open(f->root, O_PATH | O_DIRECTORY | O_CLOEXEC), pivoted = -EBADF;
+        AUTO_CLOSE int tree = openat(AT_FDCWD, f->root, O_PATH | O_DIRECTORY | O_CLOEXEC), pivoted = -EBADF;
         int root = tree, r;
 
         if (tree < 0)

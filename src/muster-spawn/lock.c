@@ -26,7 +26,7 @@ int lock_file(const char *path, bool exclusive, bool wait) {
         struct flock lock = { .l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
 
         for (;;) {
-                AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+                AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
 
                 if (fd < 0)
                         return -errno;

@@ -47,12 +47,12 @@ static int open_directory(struct log_file *f) {
 
         if (f->directory_fd >= 0)
                 return 0;
-        fd = open(f->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(AT_FDCWD, f->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT) {
                 r = mkdir_below(f->directory, 0750);
                 if (r < 0)
                         return r;
-                fd = open(f->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                fd = openat(AT_FDCWD, f->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         }
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;

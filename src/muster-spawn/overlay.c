@@ -149,7 +149,7 @@ static int make_upper(struct layers *l, int top, const char *name, const struct 
 }
 
 static int open_directory(const char *path) {
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        int fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
         return fd < 0 ? -errno : fd;
 }
@@ -213,7 +213,7 @@ static int reopen_here(int fd) {
         if (n < 0)
                 return -errno;
         path[n] = '\0';
-        here = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        here = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
         if (here < 0 || dup3(here, fd, O_CLOEXEC) < 0)
                 return -errno;
         return 0;

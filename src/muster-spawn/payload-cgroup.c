@@ -279,7 +279,7 @@ static int make_in(struct payload_cgroup_dir *d, char *scope, bool below, const 
         int r;
 
         if (d->top < 0)
-                d->top = open(d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                d->top = openat(AT_FDCWD, d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (d->top < 0)
                 return -errno;
         r = make_scope(d->top, path, &d->kept, &d->stale);
@@ -339,7 +339,7 @@ static int make_one(struct payload_cgroup_dir *d, const struct payload_cgroup_wi
 
 /* What a runner that was killed has left where this one makes nothing. */
 static void remove_stale(const struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
-        AUTO_CLOSE int top = open(d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        AUTO_CLOSE int top = openat(AT_FDCWD, d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         AUTO_FREE char *path = NULL;
 
         if (top >= 0 && scope_path(d, wish, wish->place, &path) >= 0)

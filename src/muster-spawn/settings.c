@@ -30,7 +30,7 @@ static int beside(const char *root, const char *name, char **ret) {
 
 /* A regular file, at most SPEC_FILE_MAX. -ENOENT. */
 static int read_settings(const char *path, char **ret, size_t *ret_size) {
-        AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         AUTO_FREE char *text = NULL;
         struct stat st;
         size_t size = 0;

@@ -45,7 +45,7 @@ static const char *signal_text(int sig, char buffer[static 32]) {
 
         if (name)
                 return name;
-        (void) snprintf(buffer, 32, sig > SIGRTMIN ? "SIGRTMIN+%d" : "SIGRTMIN", sig - SIGRTMIN);
+        (void) snprintf(buffer, 32, sig > SIGNAL_RT_MIN ? "SIGRTMIN+%d" : "SIGRTMIN", sig - SIGNAL_RT_MIN);
         return buffer;
 }
 
@@ -161,11 +161,11 @@ static void obey(struct watch *w, enum hot_key key) {
                 break;
         case HOT_KEY_REBOOT:
                 say(w, "Asking machine '%s' to reboot", w->s->machine);
-                send_signal(w, SIGRTMIN + 5);
+                send_signal(w, SIGNAL_RT_MIN + 5);
                 break;
         case HOT_KEY_POWER_OFF:
                 say(w, "Asking machine '%s' to power off", w->s->machine);
-                send_signal(w, SIGRTMIN + 4);
+                send_signal(w, SIGNAL_RT_MIN + 4);
                 break;
         case HOT_KEY_UNKNOWN:
                 say(w, "^] ^] goes with r (reboot) and p (power off), and a third ^] kills machine '%s'",

@@ -42,7 +42,7 @@ int throw_away_make(char *pattern) {
 
         if (!mkdtemp(pattern))
                 return -errno;
-        fd = open(pattern, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        fd = openat(AT_FDCWD, pattern, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fd >= 0 && flock(fd, LOCK_EX) == 0)
                 return fd;
         r = -errno;

@@ -82,7 +82,7 @@ int tree_throw_away(struct execution *x, uid_t owner, const char **ret) {
 
 /* O_PATH descriptor of `path` below the directory `base`, which it cannot leave. */
 int tree_open_below(const char *base, const char *path) {
-        AUTO_CLOSE int top = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        AUTO_CLOSE int top = openat(AT_FDCWD, base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         return top < 0 ? -errno : open_in_root(top, path, O_PATH);
 }
@@ -274,7 +274,7 @@ static int host_dir(struct execution *x, const struct step *s) {
 
 /* Only remembered here: execute_clone() goes there for the moment of the birth. */
 static int join_network(struct execution *x, const struct step *s) {
-        AUTO_CLOSE int fd = open(s->source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        AUTO_CLOSE int fd = openat(AT_FDCWD, s->source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
         if (fd < 0)
                 return -errno;
@@ -314,7 +314,7 @@ static int tree_idmap(struct execution *x, const struct step *s) {
                         return ns;
         } else {
                 snprintf(path, sizeof(path), "/proc/%d/ns/user", x->pid);
-                ns = open(path, O_RDONLY | O_CLOEXEC);
+                ns = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
                 if (ns < 0)
                         return -errno;
         }
@@ -322,7 +322,7 @@ static int tree_idmap(struct execution *x, const struct step *s) {
 }
 
 static int tree_chown(struct execution *x, const struct step *s) {
-        AUTO_CLOSE int root = open(s->target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        AUTO_CLOSE int root = openat(AT_FDCWD, s->target, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         return root < 0 ? -errno : chown_tree(root, s->node.uid, stop_wanted);
 }

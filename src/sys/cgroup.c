@@ -39,7 +39,7 @@ int cgroup_open(int dir_fd, const char *path) {
 }
 
 int cgroup_open_mount(const char *path) {
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         return fd < 0 ? -errno : fd;
 }

@@ -22,6 +22,7 @@
 
 #include "base/auto.h"
 #include "base/str.h"
+#include "sys/inode-info.h"
 #include "sys/remove-tree.h"
 
 #define DEPTH_MAX 256
@@ -64,9 +65,9 @@ static int reopen(int handle, int flags) {
         int fd;
 
         fd_path(path, handle);
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOATIME | flags);
+        fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOATIME | flags);
         if (fd < 0 && errno == EPERM) /* it is not ours, and we are not root */
-                fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
+                fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
         return fd < 0 ? -errno : fd;
 }
 
@@ -290,11 +291,10 @@ static int link_again(struct copy *c, const struct stat *st, int to_dir, const c
 }
 
 static int same_mount(const struct copy *c, int handle) {
-        struct statx sx;
+        struct inode_info info;
+        int r = inode_info(handle, "", AT_EMPTY_PATH, &info);
 
-        if (statx(handle, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
-                return -errno;
-        return sx.stx_mnt_id == c->mount;
+        return r < 0 ? r : info.mount_id == c->mount;
 }
 
 /* What is mounted belongs to somebody else; the place where it was stays. */
@@ -378,15 +378,18 @@ static int copy_content(struct copy *c, int from, int to, unsigned depth) {
 static int copy_top(struct copy *c, int from_fd, int to_dir_fd, const char *name) {
         AUTO_CLOSE int from = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), top = -EBADF;
         struct stat st, made;
-        struct statx sx;
+        struct inode_info info;
         int r;
 
-        if (from < 0 || fstat(from, &st) < 0 || statx(from, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+        if (from < 0 || fstat(from, &st) < 0)
                 return -errno;
+        r = inode_info(from, "", AT_EMPTY_PATH, &info);
+        if (r < 0)
+                return r;
         top = openat(to_dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (top < 0 || fstat(top, &made) < 0)
                 return -errno;
-        c->mount = sx.stx_mnt_id;
+        c->mount = info.mount_id;
         c->top = top;
         c->top_device = made.st_dev;
         c->top_inode = made.st_ino;

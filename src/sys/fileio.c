@@ -19,13 +19,12 @@
 static int read_whole(int dir_fd, const char *path, size_t max, bool one_record, char **ret, size_t *ret_size) {
         AUTO_CLOSE int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
         size_t allocated = max < FIRST_GUESS ? max + 2 : FIRST_GUESS, size = 0;
-        AUTO_FREE char *data = NULL;
+        char first[FIRST_GUESS],
+                *data = first; /* most files are smaller, and memory that is not asked for costs nothing */
+        AUTO_FREE char *bigger = NULL;
 
         if (fd < 0)
                 return -errno;
-        data = malloc(allocated);
-        if (!data)
-                return -ENOMEM;
         for (;;) {
                 size_t room = allocated - size - 1;
                 ssize_t n = read(fd, data + size, room);
@@ -42,16 +41,24 @@ static int read_whole(int dir_fd, const char *path, size_t max, bool one_record,
                 if (one_record && (size_t) n < room / 2)
                         break;
                 if (size + 1 == allocated) {
-                        char *bigger = realloc(data, allocated * 2);
+                        char *more = realloc(bigger, allocated * 2);
 
-                        if (!bigger)
+                        if (!more)
                                 return -ENOMEM;
-                        data = bigger;
+                        if (!bigger)
+                                memcpy(more, first, size);
+                        data = bigger = more;
                         allocated *= 2;
                 }
         }
-        data[size] = '\0';
-        *ret = STEAL(data);
+        if (!bigger) {
+                bigger = malloc(size + 1);
+                if (!bigger)
+                        return -ENOMEM;
+                memcpy(bigger, first, size);
+        }
+        bigger[size] = '\0';
+        *ret = STEAL(bigger);
         if (ret_size)
                 *ret_size = size;
         return 0;
@@ -63,6 +70,21 @@ int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *r
 
 int read_record_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
         return read_whole(dir_fd, path, max, true, ret, ret_size);
+}
+
+int read_text_at(int dir_fd, const char *path, char *ret, size_t size) {
+        AUTO_CLOSE int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        do
+                n = read(fd, ret, size - 1);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        ret[n] = '\0';
+        return 0;
 }
 
 int write_attribute_at(int dir_fd, const char *path, const char *data, size_t size) {

@@ -15,6 +15,9 @@ int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *r
  * two reads, so a short one may have a long line behind it. */
 int read_record_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size);
 
+/* The beginning of such a file, which is all of it where size bytes are enough, as a string. -errno of open(2), read(2). */
+int read_text_at(int dir_fd, const char *path, char *ret, size_t size);
+
 /* One write(2) of size bytes to an existing file (kernel attribute files). -EIO on a short write. */
 int write_attribute_at(int dir_fd, const char *path, const char *data, size_t size);
 /* The same for a NUL-terminated text. */

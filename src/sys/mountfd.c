@@ -5,40 +5,32 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/auto.h"
+#include "sys/bare-call.h"
 
 /* Longest option of a file system that is set here, "lowerdir=..." aside. */
 #define OPTION_MAX 256
-
-static int result(long r) {
-        return r < 0 ? -errno : (int) r;
-}
 
 int mount_clone(int dir_fd, const char *path, bool recursive) {
         unsigned flags =
                 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0) | (*path ? 0 : AT_EMPTY_PATH);
 
-        return result(syscall(SYS_open_tree, dir_fd, path, flags));
+        return BARE(open_tree, dir_fd, path, flags);
 }
 
 int mount_context(const char *type) {
-        return result(syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
+        return BARE(fsopen, type, FSOPEN_CLOEXEC);
 }
 
 int mount_context_set(int context, const char *key, const char *value) {
-        return result(value ? syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0)
-                            : syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, key, NULL, 0));
+        return BARE(fsconfig, context, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value);
 }
 
 int mount_context_finish(int context, uint64_t attributes) {
-        int r = result(syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+        int r = BARE(fsconfig, context, FSCONFIG_CMD_CREATE);
 
-        if (r < 0)
-                return r;
-        return result(syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned) attributes));
+        return r < 0 ? r : BARE(fsmount, context, FSMOUNT_CLOEXEC, attributes);
 }
 
 /* options is at the beginning of one; *next is behind it. */
@@ -86,7 +78,7 @@ int mount_make(const char *type, const char *options, const char *label, uint64_
 static int set_attributes(int dir_fd, const char *path, bool recursive, struct mount_attr *attr) {
         unsigned flags = (recursive ? AT_RECURSIVE : 0) | (*path ? 0 : AT_EMPTY_PATH);
 
-        return result(syscall(SYS_mount_setattr, dir_fd, path, flags, attr, sizeof(*attr)));
+        return BARE(mount_setattr, dir_fd, path, flags, attr, sizeof(*attr));
 }
 
 int mount_change(int dir_fd, const char *path, bool recursive, uint64_t set, uint64_t clear, uint64_t propagation) {
@@ -107,5 +99,5 @@ int mount_attach(int mount_fd, int dir_fd, const char *path, bool follow) {
         unsigned flags =
                 MOVE_MOUNT_F_EMPTY_PATH | (*path ? 0 : MOVE_MOUNT_T_EMPTY_PATH) | (follow ? MOVE_MOUNT_T_SYMLINKS : 0);
 
-        return result(syscall(SYS_move_mount, mount_fd, "", dir_fd, path, flags));
+        return BARE(move_mount, mount_fd, "", dir_fd, path, flags);
 }

@@ -71,6 +71,6 @@ int open_regular_in_root(int root_fd, const char *path) {
         if (r != 0)
                 return r < 0 ? r : -EINVAL;
         snprintf(self, sizeof(self), "/proc/self/fd/%d", handle);
-        fd = open(self, O_RDONLY | ALWAYS);
+        fd = openat(AT_FDCWD, self, O_RDONLY | ALWAYS);
         return fd < 0 ? -errno : fd;
 }

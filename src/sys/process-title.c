@@ -29,7 +29,7 @@ static bool next_number(const char **p, unsigned long *ret) {
 }
 
 static int read_stat(char *buffer, size_t size) {
-        int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        int fd = openat(AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC | O_NOCTTY);
         ssize_t n;
 
         if (fd < 0)

@@ -128,7 +128,7 @@ int proc_belongs_to(pid_t pid, uid_t uid) {
         if (effective == uid)
                 return 1;
         snprintf(path, sizeof(path), "/proc/%d/ns/user", (int) pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return dead(-errno);
         return namespace_owned_by(fd, uid);

@@ -14,20 +14,19 @@
 
 #include "base/auto.h"
 #include "base/str.h"
+#include "sys/inode-info.h"
 
 #define DEPTH_MAX 256
 
 static int remove_entry(int dir_fd, const char *name, uint64_t mount, unsigned depth);
 
-/* Which mount that is: unlike st_dev it tells mount points from the subvolumes of btrfs. */
 static int mount_of(int dir_fd, const char *name, uint64_t *ret) {
-        struct statx sx;
+        struct inode_info info;
+        int r = inode_info(dir_fd, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, &info);
 
-        if (statx(dir_fd, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_MNT_ID, &sx) <
-            0)
-                return -errno;
-        *ret = sx.stx_mnt_id;
-        return 0;
+        if (r >= 0)
+                *ret = info.mount_id;
+        return r;
 }
 
 /* chattr(1) +i and +a are within the capabilities of a container. */
