@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "sys/bare-call.h"
 
 union control {
         struct cmsghdr header;
@@ -14,7 +15,7 @@ union control {
 };
 
 int channel_pair(int ret[static 2]) {
-        return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
+        return BARE(socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret);
 }
 
 int channel_send(int channel, enum channel_kind kind, uint32_t step, int error, int fd) {
@@ -34,7 +35,9 @@ int channel_send(int channel, enum channel_kind kind, uint32_t step, int error, 
                 c->cmsg_len = CMSG_LEN(sizeof(int));
                 memcpy(CMSG_DATA(c), &fd, sizeof(int));
         }
-        return sendmsg(channel, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        int r = BARE(sendmsg, channel, &header, MSG_NOSIGNAL);
+
+        return r < 0 ? r : 0;
 }
 
 int channel_receive(int channel, struct channel_message *ret, int *ret_fd) {
@@ -44,22 +47,22 @@ int channel_receive(int channel, struct channel_message *ret, int *ret_fd) {
                 .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
         };
         struct cmsghdr *c;
-        ssize_t n;
+        int n;
 
         /* The end of who has left a message of ours unread comes before what it said itself, once. */
         for (bool reset = false;;) {
-                n = recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
-                if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+                n = BARE(recvmsg, channel, &header, MSG_CMSG_CLOEXEC);
+                if (n != -EINTR && (n != -ECONNRESET || reset))
                         break;
-                reset |= errno == ECONNRESET;
+                reset |= n == -ECONNRESET;
         }
         if (n < 0)
-                return -errno;
+                return n;
         if (n == 0)
                 return -ECONNRESET;
         *ret_fd = -EBADF;
         c = CMSG_FIRSTHDR(&header);
         if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
                 memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
-        return n == sizeof(*ret) ? 0 : -EBADMSG;
+        return n == (int) sizeof(*ret) ? 0 : -EBADMSG;
 }

@@ -9,18 +9,22 @@
 #include <unistd.h>
 
 #include "muster-spawn/child.h"
+#include "sys/bare-call.h"
+#include "sys/inode-info.h"
 
 int child_make_parents(const char *path) {
         char parent[PATH_MAX];
         size_t size = strlen(path);
+        int r;
 
         if (size >= sizeof(parent))
                 return -ENAMETOOLONG;
         memcpy(parent, path, size + 1);
         for (char *slash = strchr(parent + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
                 *slash = '\0';
-                if (mkdir(parent, 0755) < 0 && errno != EEXIST && errno != EROFS)
-                        return -errno;
+                r = BARE(mkdirat, AT_FDCWD, parent, 0755);
+                if (r < 0 && r != -EEXIST && r != -EROFS)
+                        return r;
                 *slash = '/';
         }
         return 0;
@@ -30,19 +34,26 @@ int child_make_parents(const char *path) {
 static int temporary_name(const char *target, char ret[static PATH_MAX]) {
         static const char before[] = ".#", behind[] = ".muster-spawn";
         const char *name = strrchr(target, '/') + 1;
+        int r;
 
         if (strlen(target) + strlen(before) + strlen(behind) >= PATH_MAX)
                 return -ENAMETOOLONG;
         stpcpy(stpcpy(stpcpy(mempcpy(ret, target, (size_t) (name - target)), before), name), behind);
-        if (unlink(ret) < 0 && errno != ENOENT)
-                return -errno;
-        return 0;
+        r = BARE(unlinkat, AT_FDCWD, ret, 0);
+        return r == -ENOENT ? 0 : r;
+}
+
+static int rename_over(const char *temporary, const char *target) {
+        int r = BARE(renameat2, AT_FDCWD, temporary, AT_FDCWD, target, 0);
+
+        if (r < 0)
+                BARE(unlinkat, AT_FDCWD, temporary, 0);
+        return r;
 }
 
 static int replace_link(const struct step *s) {
         char temporary[PATH_MAX], now[PATH_MAX];
-        ssize_t n = readlink(s->target, now, sizeof(now) - 1);
-        int r;
+        int n = BARE(readlinkat, AT_FDCWD, s->target, now, sizeof(now) - 1), r;
 
         if (n >= 0) {
                 now[n] = '\0';
@@ -52,20 +63,15 @@ static int replace_link(const struct step *s) {
         r = temporary_name(s->target, temporary);
         if (r < 0)
                 return r;
-        if (symlink(s->source, temporary) < 0)
-                return -errno;
-        if (rename(temporary, s->target) < 0) {
-                r = -errno;
-                unlink(temporary);
-                return r;
-        }
-        return 0;
+        r = BARE(symlinkat, s->source, AT_FDCWD, temporary);
+        return r < 0 ? r : rename_over(temporary, s->target);
 }
 
 static int make_node(const struct step *s) {
-        int r = s->node.type == NODE_SYMLINK ? symlink(s->source, s->target) : mkdir(s->target, s->node.mode);
+        int r = s->node.type == NODE_SYMLINK ? BARE(symlinkat, s->source, AT_FDCWD, s->target)
+                                             : BARE(mkdirat, AT_FDCWD, s->target, s->node.mode);
 
-        return r < 0 && errno != EEXIST ? -errno : 0;
+        return r == -EEXIST ? 0 : r;
 }
 
 static int node(struct execution *x, const struct step *s) {
@@ -81,19 +87,19 @@ static int node(struct execution *x, const struct step *s) {
 }
 
 static int remove_file(struct execution *x, const struct step *s) {
-        if (unlink(s->target) == 0 || errno == ENOENT)
-                return 0;
-        if (errno == EISDIR && rmdir(s->target) == 0)
-                return 0;
-        return -errno;
+        int r = BARE(unlinkat, AT_FDCWD, s->target, 0);
+
+        if (r == -EISDIR)
+                r = BARE(unlinkat, AT_FDCWD, s->target, AT_REMOVEDIR);
+        return r == -ENOENT ? 0 : r;
 }
 
 static int write_all(int fd, const char *data, size_t size) {
         while (size > 0) {
-                ssize_t n = write(fd, data, size);
+                int n = BARE(write, fd, data, size);
 
                 if (n < 0)
-                        return -errno;
+                        return n;
                 data += n;
                 size -= (size_t) n;
         }
@@ -105,13 +111,13 @@ static bool holds(int fd, const char *data, size_t size) {
         char chunk[4096];
 
         for (;;) {
-                ssize_t n = read(fd, chunk, sizeof(chunk));
+                int n = BARE(read, fd, chunk, sizeof(chunk));
 
                 if (n < 0 || (size_t) n > size || memcmp(chunk, data, (size_t) n) != 0)
                         return false;
                 data += n;
                 size -= (size_t) n;
-                if (n < (ssize_t) sizeof(chunk))
+                if (n < (int) sizeof(chunk))
                         return size == 0;
         }
 }
@@ -120,22 +126,26 @@ static bool holds(int fd, const char *data, size_t size) {
  * can have effects. What is right already stays: some file systems write a truncated file out as soon as it is closed, which
  * takes longer than all the rest. */
 static int overwrite(const struct step *s) {
-        struct stat st;
+        struct inode_info info;
         int fd, r;
 
-        if (lstat(s->target, &st) == 0 && !S_ISREG(st.st_mode))
+        if (inode_info(AT_FDCWD, s->target, AT_SYMLINK_NOFOLLOW, &info) == 0 && !S_ISREG(info.type))
                 return -ELOOP;
-        fd = open(s->target, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, s->node.mode);
+        fd = BARE(openat, AT_FDCWD, s->target, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, s->node.mode);
         if (fd < 0)
-                return -errno;
+                return fd;
         if (holds(fd, s->source, s->number[0])) {
-                close(fd);
+                BARE(close, fd);
                 return 0;
         }
-        r = ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0 || fchmod(fd, s->node.mode) < 0 ? -errno : 0;
+        r = BARE(ftruncate, fd, 0);
+        if (r >= 0)
+                r = BARE(lseek, fd, 0, SEEK_SET);
+        if (r >= 0)
+                r = BARE(fchmod, fd, s->node.mode);
         if (r >= 0)
                 r = write_all(fd, s->source, s->number[0]);
-        close(fd);
+        BARE(close, fd);
         return r;
 }
 
@@ -146,15 +156,14 @@ static int replace(const struct step *s) {
         r = temporary_name(s->target, temporary);
         if (r < 0)
                 return r;
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, s->node.mode);
+        fd = BARE(openat, AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, s->node.mode);
         if (fd < 0)
-                return -errno;
+                return fd;
         r = write_all(fd, s->source, s->number[0]);
-        close(fd);
-        if (r >= 0 && rename(temporary, s->target) < 0)
-                r = -errno;
-        if (r < 0)
-                unlink(temporary);
+        BARE(close, fd);
+        if (r >= 0)
+                return rename_over(temporary, s->target);
+        BARE(unlinkat, AT_FDCWD, temporary, 0);
         return r;
 }
 

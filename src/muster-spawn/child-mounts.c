@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "muster-spawn/child.h"
+#include "sys/bare-call.h"
+#include "sys/inode-info.h"
 #include "sys/mountfd.h"
 
 static unsigned long mount_flags(uint64_t attributes) {
@@ -32,7 +32,7 @@ static unsigned long mount_flags(uint64_t attributes) {
 }
 
 static int private(struct execution *x, const struct step *s) {
-        return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
+        return BARE(mount, NULL, "/", NULL, MS_REC | MS_PRIVATE);
 }
 
 /* The old root ends up on top of the new one: "." is below it, and "/" is the new one for path resolution. pivot_root(2),
@@ -41,15 +41,13 @@ static int enter_root(struct execution *x, const struct step *s) {
         int root = x->trees[s->tree], r;
 
         r = mount_attach(root, AT_FDCWD, "/", false);
-        if (r < 0)
-                return r;
-        if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
-                return -errno;
-        return 0;
+        if (r >= 0)
+                r = BARE(fchdir, root);
+        return r < 0 ? r : BARE(pivot_root, ".", ".");
 }
 
 static int detach_old_root(struct execution *x, const struct step *s) {
-        return umount2(".", MNT_DETACH) < 0 ? -errno : 0;
+        return BARE(umount2, ".", MNT_DETACH);
 }
 
 /* A mount point of the right type, where there is none. */
@@ -60,12 +58,12 @@ static int make_target(const char *target, bool directory, mode_t mode) {
         if (r < 0)
                 return r;
         if (directory)
-                return mkdir(target, mode ? mode : 0755) < 0 && errno != EEXIST ? -errno : 0;
-        fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-        if (fd < 0)
-                return errno == EEXIST ? 0 : -errno;
-        close(fd);
-        return 0;
+                r = BARE(mkdirat, AT_FDCWD, target, mode ? mode : 0755);
+        else {
+                fd = BARE(openat, AT_FDCWD, target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+                r = fd < 0 ? fd : BARE(close, fd);
+        }
+        return r == -EEXIST ? 0 : r;
 }
 
 /* Mount options are separated by commas: those that are flags of mount(2) go there. mount(8). */
@@ -134,14 +132,11 @@ static int mount_new(struct execution *x, const struct step *s) {
                 r = append_label(s->label, options, sizeof(options));
         if (r < 0)
                 return r;
-        if (mount(s->type, s->target, s->type, flags, *options ? options : NULL) == 0)
-                return 0;
-        if (errno != ENOENT || !(s->flags & STEP_CREATE))
-                return -errno;
-        r = make_target(s->target, true, s->node.mode);
-        if (r < 0)
+        r = BARE(mount, s->type, s->target, s->type, flags, *options ? options : NULL);
+        if (r != -ENOENT || !(s->flags & STEP_CREATE))
                 return r;
-        return mount(s->type, s->target, s->type, flags, *options ? options : NULL) < 0 ? -errno : 0;
+        r = make_target(s->target, true, s->node.mode);
+        return r < 0 ? r : BARE(mount, s->type, s->target, s->type, flags, *options ? options : NULL);
 }
 
 /* Devices that could not be made come to where they belong as soon as /dev is there. */
@@ -162,16 +157,16 @@ static int bind_devices(struct execution *x, const char *below) {
 
 static int attach(struct execution *x, const struct step *s) {
         bool follow = !(s->flags & STEP_NO_FOLLOW);
-        struct stat st;
+        struct inode_info info;
         int r;
 
         if (x->trees[s->tree] < 0) /* opening it was allowed to fail */
                 return -ENOENT;
         r = mount_attach(x->trees[s->tree], AT_FDCWD, s->target, follow);
         if (r == -ENOENT && (s->flags & STEP_CREATE)) {
-                if (fstat(x->trees[s->tree], &st) < 0)
-                        return -errno;
-                r = make_target(s->target, S_ISDIR(st.st_mode), s->node.mode);
+                r = inode_info(x->trees[s->tree], "", AT_EMPTY_PATH, &info);
+                if (r >= 0)
+                        r = make_target(s->target, S_ISDIR(info.type), s->node.mode);
                 if (r >= 0)
                         r = mount_attach(x->trees[s->tree], AT_FDCWD, s->target, follow);
         }
@@ -199,44 +194,46 @@ static const char *mask_for(mode_t mode) {
 static int bind(struct execution *x, const struct step *s) {
         const char *source = s->source;
         unsigned long flags = mount_flags(s->attributes);
-        struct stat st;
+        struct inode_info info;
         int r;
 
         if (s->flags & STEP_MASK) {
-                if (stat(s->target, &st) < 0)
-                        return -errno;
-                source = mask_for(st.st_mode);
+                r = inode_info(AT_FDCWD, s->target, 0, &info);
+                if (r < 0)
+                        return r;
+                source = mask_for(info.type);
         }
         if (s->flags & STEP_CREATE) {
-                if (stat(source, &st) < 0)
-                        return -errno;
-                r = make_target(s->target, S_ISDIR(st.st_mode), s->node.mode);
+                r = inode_info(AT_FDCWD, source, 0, &info);
+                if (r >= 0)
+                        r = make_target(s->target, S_ISDIR(info.type), s->node.mode);
                 if (r < 0)
                         return r;
         }
-        if (mount(source, s->target, NULL, MS_BIND | (s->flags & STEP_RECURSIVE ? MS_REC : 0), NULL) < 0)
-                return errno == ENOENT && (s->flags & STEP_IF_EXISTS) ? 0 : -errno;
+        r = BARE(mount, source, s->target, NULL, MS_BIND | (s->flags & STEP_RECURSIVE ? MS_REC : 0));
+        if (r < 0)
+                return r == -ENOENT && (s->flags & STEP_IF_EXISTS) ? 0 : r;
         if (!s->attributes)
                 return 0;
         if (s->flags & STEP_RECURSIVE)
                 return mount_change(AT_FDCWD, s->target, true, s->attributes, 0, 0);
-        return mount(NULL, s->target, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0 ? -errno : 0;
+        return BARE(mount, NULL, s->target, NULL, MS_REMOUNT | MS_BIND | flags);
 }
 
 static int remount(struct execution *x, const struct step *s) {
-        return mount(NULL, s->target, NULL, MS_REMOUNT | MS_BIND | mount_flags(s->attributes), NULL) < 0 ? -errno : 0;
+        return BARE(mount, NULL, s->target, NULL, MS_REMOUNT | MS_BIND | mount_flags(s->attributes));
 }
 
 static int unmount(struct execution *x, const struct step *s) {
-        return umount2(s->target, MNT_DETACH) < 0 ? -errno : 0;
+        return BARE(umount2, s->target, MNT_DETACH);
 }
 
 static int shared(struct execution *x, const struct step *s) {
-        return mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0 ? -errno : 0;
+        return BARE(mount, NULL, "/", NULL, MS_REC | MS_SHARED);
 }
 
 static int slave(struct execution *x, const struct step *s) {
-        return mount(NULL, s->target, NULL, MS_SLAVE, NULL) < 0 ? -errno : 0;
+        return BARE(mount, NULL, s->target, NULL, MS_SLAVE);
 }
 
 child_step_fn *const child_mount_steps[_STEP_MAX] = {

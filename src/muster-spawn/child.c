@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The child: walks its phases of the plan. It came out of clone3(2) with a copy of the runner's memory, in which everything that
- * it needs is ready; it only makes system calls until it becomes the payload. */
+/* The child: walks its phases of the plan. It came out of clone3(2) in the runner's memory, in which everything that it needs is
+ * ready. The runner goes on meanwhile, so it writes to nothing but its stack, and only makes bare system calls (sys/bare-call.h)
+ * until it becomes the payload. */
 #include "muster-spawn/child.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "base/auto.h"
 #include "muster-spawn/channel.h"
 #include "muster-spawn/payload-cgroup.h"
+#include "sys/bare-call.h"
 
 static _Noreturn void fail(struct execution *x, uint32_t step, int error) {
         channel_send(x->channel[1], CHANNEL_ERROR, step, error, -EBADF);
-        _exit(1);
+        bare_exit(1);
 }
 
 static void await(struct execution *x, enum channel_kind kind, uint32_t step) {
@@ -32,10 +33,14 @@ static void await(struct execution *x, enum channel_kind kind, uint32_t step) {
  * everybody who writes a process into cgroup.procs must (kernel/cgroup/cgroup.c, since Linux 5.6). */
 static int join_cgroups(const struct execution *x) {
         const struct payload_cgroup *c = x->cgroup;
+        int r;
 
         for (size_t i = 0; c && i < c->n_dirs; i++)
-                if (c->dirs[i].tasks >= 0 && write(c->dirs[i].tasks, "0", 1) < 0)
-                        return -errno;
+                if (c->dirs[i].tasks >= 0) {
+                        r = BARE(write, c->dirs[i].tasks, "0", 1);
+                        if (r < 0)
+                                return r;
+                }
         return payload_cgroup_is_joined(c) ? channel_send(x->channel[1], CHANNEL_JOINED, 0, 0, -EBADF) : 0;
 }
 
@@ -43,14 +48,16 @@ static int join_cgroups(const struct execution *x) {
  * runner that died before shows at the channel. */
 static void last_meeting(struct execution *x, uint32_t step) {
         struct pollfd runner = { .fd = x->channel[1] }; /* no events asked for: only a hang-up is told */
+        struct timespec none = { 0 };
+        int r = BARE(prctl, PR_SET_PDEATHSIG, SIGKILL);
 
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-                fail(x, step, -errno);
-        umask(0022);
+        if (r < 0)
+                fail(x, step, r);
+        BARE(umask, 0022);
         await(x, CHANNEL_GO, step);
         /* The word may have been said by a runner that died before we asked to die with it: its end of the channel tells. */
-        if (poll(&runner, 1, 0) < 0 || runner.revents)
-                _exit(1);
+        if (BARE(ppoll, &runner, 1, &none, NULL, _NSIG / 8) < 0 || runner.revents)
+                bare_exit(1);
 }
 
 child_step_fn *child_step_of(enum step_kind kind) {
@@ -69,21 +76,12 @@ static int run(struct execution *x, const struct step *s) {
         return step ? step(x, s) : -EOPNOTSUPP;
 }
 
-_Noreturn void child_run(struct execution *x) {
+_Noreturn void child_walk(struct execution *x, uint32_t first) {
         const struct plan *plan = x->plan;
-        int r;
 
-        /* With the runner's end open here, too, its death would never show. */
-        close(x->channel[0]);
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        r = join_cgroups(x);
-        if (r < 0)
-                fail(x, (uint32_t) plan->n_steps, r);
-        if (plan->clone_flags & PLAN_CLONE_NEWUSER)
-                await(x, CHANNEL_IDS_MAPPED, (uint32_t) plan->n_steps);
-        setsid();
-        for (uint32_t i = 0; i < plan->n_steps; i++) {
+        for (uint32_t i = first; i < plan->n_steps; i++) {
                 const struct step *s = &plan->steps[i];
+                int r;
 
                 if (s->phase < PHASE_CHILD)
                         continue;
@@ -93,9 +91,25 @@ _Noreturn void child_run(struct execution *x) {
                 else if (r < 0)
                         fail(x, i, r);
                 if (s->kind == STEP_BECOME_ROOT) /* which makes the kernel forget it */
-                        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+                        BARE(prctl, PR_SET_PDEATHSIG, SIGKILL);
                 if (s->kind == STEP_CHDIR)
                         last_meeting(x, i);
         }
-        _exit(1); /* not reached: the last step is exec(2) */
+        bare_exit(1); /* not reached: the last step is exec(2) */
+}
+
+_Noreturn void child_run(struct execution *x) {
+        const struct plan *plan = x->plan;
+        int r;
+
+        /* With the runner's end open here, too, its death would never show. */
+        BARE(close, x->channel[0]);
+        BARE(prctl, PR_SET_PDEATHSIG, SIGKILL);
+        r = join_cgroups(x);
+        if (r < 0)
+                fail(x, (uint32_t) plan->n_steps, r);
+        if (plan->clone_flags & PLAN_CLONE_NEWUSER)
+                await(x, CHANNEL_IDS_MAPPED, (uint32_t) plan->n_steps);
+        BARE(setsid);
+        child_walk(x, 0);
 }

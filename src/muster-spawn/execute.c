@@ -9,25 +9,43 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/log.h"
 #include "muster-spawn/channel.h"
 #include "muster-spawn/payload-cgroup.h"
+#include "sys/bare-call.h"
+#include "sys/clone-beside.h"
 #include "sys/fileio.h"
 #include "sys/remove-tree.h"
 
+#define CHILD_GUARD 4096
+#define CHILD_STACK (16 * 4096) /* some buffers of PATH_MAX, one below the other */
+
+/* The stack first: what is below it cannot be written to. x is the state as it was at the clone, for ours changes. */
+struct child_memory {
+        char guard[CHILD_GUARD], stack[CHILD_STACK];
+        struct execution x;
+};
+
 /* SigIgn: of /proc/self/status. All of them, when that cannot be read: to set what is set already does no harm. */
 static uint64_t ignored_signals(void) {
-        AUTO_FREE char *text = NULL;
+        char text[4096];
         const char *line;
 
-        if (read_record_at(AT_FDCWD, "/proc/self/status", 65536, &text, NULL) < 0)
+        if (read_text_at(AT_FDCWD, "/proc/self/status", text, sizeof(text)) < 0)
                 return UINT64_MAX;
         line = strstr(text, "\nSigIgn:");
         return line ? strtoull(line + strlen("\nSigIgn:"), NULL, 16) : UINT64_MAX;
+}
+
+static char **copy_pointers(char *const *strings) {
+        size_t size = (strv_length(strings) + 1) * sizeof(*strings);
+        char **copy = malloc(size);
+
+        return copy ? memcpy(copy, strings, size) : NULL;
 }
 
 int execution_init(struct execution *x, const struct plan *plan) {
@@ -35,7 +53,8 @@ int execution_init(struct execution *x, const struct plan *plan) {
         x->ignored = ignored_signals();
         x->channel[0] = x->channel[1] = x->network = x->notify = x->fifo = x->terminal = x->pidfd = -EBADF;
         x->trees = reallocarray(NULL, (size_t) plan->n_trees, sizeof(*x->trees));
-        if (!x->trees)
+        x->argv = copy_pointers(plan->payload.argv);
+        if (!x->trees || !x->argv)
                 return -ENOMEM;
         for (int i = 0; i < plan->n_trees; i++)
                 x->trees[i] = -EBADF;
@@ -57,7 +76,7 @@ static void close_trees(struct execution *x) {
                 while (x->trees[i] >= 0 && last + 1 < n && x->trees[last + 1] == x->trees[last] + 1)
                         last++;
                 if (x->trees[i] >= 0)
-                        close_range((unsigned) x->trees[i], (unsigned) x->trees[last], 0);
+                        BARE(close_range, x->trees[i], x->trees[last], 0);
         }
         for (int i = 0; i < n; i++)
                 x->trees[i] = -EBADF;
@@ -69,6 +88,7 @@ static void close_trees(struct execution *x) {
 void execution_done(struct execution *x) {
         close_trees(x);
         free(x->trees);
+        free(x->argv);
         close_fd(&x->channel[0]);
         close_fd(&x->channel[1]);
         close_fd(&x->network);
@@ -129,21 +149,48 @@ int execute_host(struct execution *x) {
         return phase(x, PHASE_HOST);
 }
 
-static pid_t clone_here(struct clone_args *args) {
-        pid_t pid = (pid_t) syscall(SYS_clone3, args, sizeof(*args));
+/* The same for every child: there is one at a time, and the next comes when the payload has ended. */
+static struct child_memory *child_memory(void) {
+        static struct child_memory *memory;
+        struct child_memory *m;
 
-        return pid < 0 ? -errno : pid;
+        if (memory)
+                return memory;
+        m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_POPULATE, -1,
+                 0);
+        if (m == MAP_FAILED || mprotect(m->guard, sizeof(m->guard), PROT_NONE) < 0)
+                return NULL;
+        return memory = m;
+}
+
+static void run_child(void *userdata) {
+        child_run(userdata);
+}
+
+static pid_t clone_here(const struct execution *x, struct clone_args *args) {
+        struct child_memory *m = child_memory();
+        pid_t pid;
+
+        if (!m)
+                return -errno;
+        m->x = *x;
+        if (x->plan->shares_memory)
+                return clone_beside(args, m->stack, sizeof(m->stack), run_child, &m->x);
+        pid = (pid_t) BARE(clone3, args, sizeof(*args));
+        if (pid == 0)
+                child_run(&m->x);
+        return pid;
 }
 
 /* From another network namespace; ours again before we return. */
-static pid_t clone_in(int network, struct clone_args *args) {
-        AUTO_CLOSE int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+static pid_t clone_in(int network, const struct execution *x, struct clone_args *args) {
+        AUTO_CLOSE int own = openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
         pid_t pid;
 
         if (own < 0 || setns(network, CLONE_NEWNET) < 0)
                 return -errno;
-        pid = clone_here(args);
-        if (pid != 0 && setns(own, CLONE_NEWNET) < 0)
+        pid = clone_here(x, args);
+        if (setns(own, CLONE_NEWNET) < 0)
                 log_warning_errno(-errno, "cannot go back to the network namespace that we came from");
         return pid;
 }
@@ -160,11 +207,9 @@ int execute_clone(struct execution *x) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t) x->cgroup->birth;
         }
-        pid = x->network < 0 ? clone_here(&args) : clone_in(x->network, &args);
+        pid = x->network < 0 ? clone_here(x, &args) : clone_in(x->network, x, &args);
         if (pid < 0)
                 return log_error_errno(pid, "cannot start a process in new namespaces");
-        if (pid == 0)
-                child_run(x);
         x->pid = pid;
         close_fd(&x->channel[1]);
         return 0;

@@ -34,6 +34,7 @@ struct execution {
         sigset_t mask;    /* of the payload */
         uint64_t ignored; /* signals that the runner ignores, bit n - 1 for signal n: the payload does not */
         const struct payload_cgroup *cgroup; /* borrowed, may be NULL */
+        char **argv; /* plan->payload.argv once more: the child puts there what the program is called by */
         int n_passed_fds;
         char **throw_away; /* directories below /var/tmp that are removed at the end, with all that is in them */
         int *throw_away_locks;

@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "sys/bare-call.h"
+#include "sys/clone-beside.h"
 #include "sys/fileio.h"
 #include "sys/mountfd.h"
 #include "sys/path.h"
@@ -89,28 +90,29 @@ static int namespace_of(pid_t pid, const struct range *users, const struct range
         if (r < 0)
                 return r;
         snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
 
-/* Until it is killed, by the runner or with it. */
-static _Noreturn void hold(pid_t runner) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        while (getppid() == runner)
-                pause();
-        _exit(0);
+/* Until it is killed, by the runner or with it: in the runner's memory. */
+static void hold(void *userdata) {
+        const pid_t *runner = userdata;
+
+        BARE(prctl, PR_SET_PDEATHSIG, SIGKILL);
+        while (BARE(getppid) == *runner)
+                BARE(ppoll, NULL, 0, NULL, NULL);
+        bare_exit(0);
 }
 
 static int new_namespace(const struct range *users, const struct range *groups) {
         struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+        _Alignas(16) char stack[4096];
         pid_t holder, runner = getpid();
         int r;
 
-        holder = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        holder = clone_beside(&args, stack, sizeof(stack), hold, &runner);
         if (holder < 0)
-                return -errno;
-        if (holder == 0)
-                hold(runner);
+                return holder;
         r = namespace_of(holder, users, groups);
         kill(holder, SIGKILL);
         waitpid(holder, NULL, 0);

@@ -14,6 +14,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/signame.h"
 #include "base/str.h"
 #include "client/console-logs.h"
 #include "muster-spawn/console-log.h"
@@ -32,7 +33,7 @@
 
 #define CONSOLE_LOG_SIZE (1U << 20)
 #define CONSOLE_LOG_FILES 2
-#define SIGRTMIN_HALT (SIGRTMIN + 3) /* what systemd takes for "halt" */
+#define SIGNAL_HALT (SIGNAL_RT_MIN + 3) /* what systemd takes for "halt" */
 
 struct run {
         const struct spec *spec;
@@ -219,6 +220,7 @@ static int do_register(struct run *r, const struct execution *x) {
 }
 
 static int start(struct run *r, struct execution *x) {
+        struct diag diag = { 0 };
         int q;
 
         umask(0);
@@ -228,6 +230,11 @@ static int start(struct run *r, struct execution *x) {
         umask(0022);
         if (q >= 0)
                 q = execute_ids(x);
+        if (q >= 0) {
+                q = scope_policy_complete(&r->policy, &r->cgroup, &diag);
+                if (q < 0)
+                        return told(q, &diag);
+        }
         if (q >= 0)
                 q = execute_await_place(x); /* where the machine's unit is read from */
         if (q >= 0)
@@ -248,7 +255,7 @@ static void end(struct run *r, struct execution *x) {
 static int kill_signal(const struct spec *s) {
         if (s->kill_signal > 0)
                 return s->kill_signal;
-        return s->start_mode == START_BOOT ? SIGRTMIN_HALT : 0; /* also when an empty value took back what was said */
+        return s->start_mode == START_BOOT ? SIGNAL_HALT : 0; /* also when an empty value took back what was said */
 }
 
 /* NULL: there shall be none, or it cannot be, which is said and no reason not to go on. */
@@ -303,8 +310,14 @@ static int supervise_it(struct run *r, struct execution *x, enum payload_end *re
         return 0;
 }
 
-/* Once through: 0, and how the payload ended; negative: it never ran. */
-static int run_once(struct run *r, const struct plan *plan, enum payload_end *ret, int *ret_status) {
+/* While the payload has enough to do with itself. */
+static void settle(struct run *r, struct plan *plan) {
+        payload_cgroup_settle(&r->cgroup, &r->wish);
+        plan_done(plan);
+}
+
+/* Once through: 0, and how the payload ended; negative: it never ran. The plan is gone then. */
+static int run_once(struct run *r, struct plan *plan, enum payload_end *ret, int *ret_status) {
         struct execution x = { 0 };
         int q = execution_init(&x, plan);
 
@@ -317,7 +330,7 @@ static int run_once(struct run *r, const struct plan *plan, enum payload_end *re
                 log_error_errno(q, "cannot start");
         uid_range_settled(&r->tree->range);
         if (q >= 0) {
-                payload_cgroup_settle(&r->cgroup, &r->wish);
+                settle(r, plan);
                 q = supervise_it(r, &x, ret, ret_status);
         }
         end(r, &x);

@@ -73,7 +73,7 @@ static const struct payload_cgroup_dir *find(const struct payload_cgroup *c, boo
 static unsigned available(const struct payload_cgroup *c) {
         bool v2 = c->kind == CGROUPS_UNIFIED;
         const struct payload_cgroup_dir *tracking = v2 ? find(c, true, NULL) : NULL;
-        AUTO_CLOSE int top = tracking ? open(tracking->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+        AUTO_CLOSE int top = tracking ? openat(AT_FDCWD, tracking->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
         unsigned bits = 0;
 
         for (int i = 0; i < CGROUP_SYSTEMD; i++) {
@@ -307,25 +307,35 @@ static int attach_program(const struct scope_policy *p, int fd) {
 }
 
 /* The hierarchy of v1 where there is one: there it costs a few writes. The group has the program for as long as it exists. */
-static int apply_devices(const struct scope_policy *p, const struct payload_cgroup *c) {
-        const struct payload_cgroup_dir *v1 = find(c, false, "devices"), *v2 = find(c, true, NULL);
-        const struct payload_cgroup_dir *d = v1 && v1->scope ? v1 : v2;
-        AUTO_CLOSE int fd = d && d->scope ? cgroup_open(d->top, d->scope) : -ENOENT;
+static const struct payload_cgroup_dir *devices_dir(const struct payload_cgroup *c) {
+        const struct payload_cgroup_dir *v1 = find(c, false, "devices");
 
-        if (fd < 0)
-                return fd;
-        return d->v2 ? attach_program(p, fd) : write_lines(p, fd);
+        return v1 && v1->scope ? v1 : find(c, true, NULL);
 }
 
-int scope_policy_apply(const struct scope_policy *p, const struct payload_cgroup *c, struct diag *diag) {
-        int r = apply_limits(p, c, diag);
+static int limit_devices(const struct scope_policy *p, const struct payload_cgroup_dir *d, struct diag *diag) {
+        AUTO_CLOSE int fd = d && d->scope ? cgroup_open(d->top, d->scope) : -ENOENT;
+        int r = fd;
 
-        if (r < 0 || !p->devices_limited)
-                return r;
-        r = apply_devices(p, c);
+        if (r >= 0)
+                r = d->v2 ? attach_program(p, fd) : write_lines(p, fd);
         if (r < 0 && p->devices_asked)
                 return diag_set(diag, r, "--property", "--property: devices cannot be limited here: %s.", strerror(-r));
         if (r < 0)
                 log_debug_errno(r, "the payload may use every device that it can name");
         return 0;
+}
+
+int scope_policy_apply(const struct scope_policy *p, const struct payload_cgroup *c, struct diag *diag) {
+        const struct payload_cgroup_dir *d = devices_dir(c);
+        int r = apply_limits(p, c, diag);
+
+        /* A group of v1 with groups below it cannot be forbidden everything any more. */
+        return r >= 0 && p->devices_limited && d && !d->v2 ? limit_devices(p, d, diag) : r;
+}
+
+int scope_policy_complete(const struct scope_policy *p, const struct payload_cgroup *c, struct diag *diag) {
+        const struct payload_cgroup_dir *d = devices_dir(c);
+
+        return p->devices_limited && !(d && !d->v2) ? limit_devices(p, d, diag) : 0;
 }

@@ -25,8 +25,11 @@ struct scope_policy {
  * with a sentence in diag. */
 int scope_policy_make(const struct spec *s, const struct payload_cgroup *c, struct scope_policy *ret,
                       struct diag *diag);
-/* To the payload's group, which was made for it. Negative with a sentence in diag. */
+/* To the payload's group, which was made for it: all that has to be there before the groups below it and the child. Negative with a
+ * sentence in diag. */
 int scope_policy_apply(const struct scope_policy *p, const struct payload_cgroup *c, struct diag *diag);
+/* The rest, before the payload runs: the kernel compiles a program for cgroup v2, while the child has other things to do. */
+int scope_policy_complete(const struct scope_policy *p, const struct payload_cgroup *c, struct diag *diag);
 /* Bit per controller whose hierarchy of v1 must have the scope, too. */
 unsigned scope_policy_controllers(const struct scope_policy *p);
 void scope_policy_done(struct scope_policy *p);

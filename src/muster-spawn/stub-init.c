@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -18,10 +20,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/signame.h"
+#include "sys/bare-call.h"
+#include "sys/clone-beside.h"
 #include "sys/process-title.h"
 
 #define STUB_TITLE "(muster-stub)"
 #define PATIENCE_SEC 90
+#define PAYLOAD_STACK 16384
 #define EXIT_REBOOT 133 /* where reboot(2) is not allowed */
 
 enum wish { WISH_NONE, WISH_POWER_OFF, WISH_REBOOT };
@@ -43,7 +49,7 @@ static enum wish wish_of(int sig) {
         if (sig == SIGINT)
                 return WISH_REBOOT; /* Ctrl-Alt-Del */
         for (unsigned i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
-                if (sig == SIGRTMIN + wishes[i].above_rtmin)
+                if (sig == SIGNAL_RT_MIN + wishes[i].above_rtmin)
                         return wishes[i].wish;
         return WISH_NONE;
 }
@@ -122,46 +128,54 @@ static void close_all(void) {
                 close(fd);
 }
 
-/* Until PID 1 has closed its end, by closing everything. */
-static void wait_for_parent(int fd) {
+/* What PID 2 begins with. */
+struct second {
+        const void *mask;
+        int hidden[2]; /* a pipe, for PID 1 to close */
+        void (*payload)(void *userdata);
+        void *userdata;
+};
+
+static void second(void *userdata) {
+        const struct second *s = userdata;
         char byte;
 
-        while (read(fd, &byte, 1) < 0 && errno == EINTR)
+        BARE(close, s->hidden[1]);
+        while (BARE(read, s->hidden[0], &byte, 1) == -EINTR) /* until PID 1 has closed its end, by closing everything */
                 ;
-        close(fd);
+        BARE(close, s->hidden[0]);
+        BARE(setsid);
+        BARE(rt_sigprocmask, SIG_SETMASK, s->mask, NULL, _NSIG / 8);
+        s->payload(s->userdata);
 }
 
-int stub_init(const void *mask, const char *environment, unsigned long size) {
+int stub_init(const void *mask, const char *environment, unsigned long size, void (*payload)(void *userdata),
+              void *userdata) {
+        struct second s = { .mask = mask, .payload = payload, .userdata = userdata };
+        struct clone_args args = { .exit_signal = SIGCHLD };
+        _Alignas(16) char stack[PAYLOAD_STACK];
         struct process_areas areas;
         sigset_t all, old;
-        int hidden[2], r;
-        pid_t payload;
+        pid_t pid;
+        int r;
 
         r = process_areas_find(&areas);
         if (r < 0)
                 return r;
-        if (pipe2(hidden, O_CLOEXEC) < 0)
+        if (pipe2(s.hidden, O_CLOEXEC) < 0)
                 return -errno;
-        sigfillset(&all);
+        memset(&all, 0xff, sizeof(all)); /* also those that a C library keeps for itself: it is not there any more */
         sigprocmask(SIG_SETMASK, &all, &old);
         (void) signal(SIGCHLD, SIG_DFL); /* ignored, it would take the payload's status away */
-        payload = _Fork();               /* without the handlers that libraries hang on fork() */
-        if (payload < 0) {
-                r = -errno;
+        pid = clone_beside(&args, stack, sizeof(stack), second, &s);
+        if (pid < 0) {
                 sigprocmask(SIG_SETMASK, &old, NULL);
-                close(hidden[0]);
-                close(hidden[1]);
-                return r;
-        }
-        if (payload == 0) {
-                close(hidden[1]);
-                wait_for_parent(hidden[0]);
-                (void) setsid();
-                sigprocmask(SIG_SETMASK, mask, NULL);
-                return 0;
+                close(s.hidden[0]);
+                close(s.hidden[1]);
+                return pid;
         }
         (void) chdir("/"); /* keeps no directory of the container busy */
         process_hide(&areas, STUB_TITLE, environment, size);
         close_all();
-        serve(payload, &all);
+        serve(pid, &all);
 }

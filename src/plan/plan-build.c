@@ -27,6 +27,11 @@ static uint64_t namespaces(const struct chapter *c) {
         return flags;
 }
 
+/* A stub init stays, and would stay in the runner; who shares memory shares its score, too (oom_score_adj: proc(5)). */
+static bool may_share_memory(const struct spec *s) {
+        return s->start_mode != START_PID2 && !s->oom_score_adjust_set;
+}
+
 static bool has_custom_root(const struct spec *s) {
         for (size_t i = 0; i < s->n_mounts; i++)
                 if (streq(s->mounts[i].destination, "/"))
@@ -135,6 +140,7 @@ int plan_build(const struct spec *spec, const struct facts *facts, void (*warn)(
                 c.etc_writable = false;
         ownership(&c);
         plan.clone_flags = namespaces(&c);
+        plan.shares_memory = may_share_memory(spec);
         r = chapters(&c, diag);
         sort_by_phase(&plan);
         if (r >= 0 && plan.error < 0)

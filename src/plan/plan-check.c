@@ -25,6 +25,7 @@ enum {
         ONCE = 1 << 8,         /* no plan has two */
         UNPRIVILEGED = 1 << 9, /* works without capabilities, as whoever the payload is */
         ON_HOST = 1 << 10,     /* leaves something that somebody else can see */
+        OWN_MEMORY = 1 << 11,  /* would do it to the runner, too, if their memory were the same */
 };
 
 static const struct {
@@ -63,7 +64,7 @@ static const struct {
         [STEP_SYSCTL] = { PHASE_CHILD, PATH | CAN_FAIL },
         [STEP_CONSOLE] = { PHASE_CHILD, ONCE },
         [STEP_RLIMITS] = { PHASE_FINAL, ALWAYS | ONCE },
-        [STEP_OOM_SCORE] = { PHASE_FINAL, ONCE },
+        [STEP_OOM_SCORE] = { PHASE_FINAL, ONCE | OWN_MEMORY },
         [STEP_CPU_AFFINITY] = { PHASE_FINAL, ONCE },
         [STEP_PERSONALITY] = { PHASE_FINAL, ONCE },
         [STEP_EXEC_LABEL] = { PHASE_FINAL, ONCE },
@@ -71,7 +72,7 @@ static const struct {
         [STEP_IDENTITY] = { PHASE_FINAL, ALWAYS | ONCE },
         [STEP_NO_NEW_PRIVILEGES] = { PHASE_FINAL, ONCE | UNPRIVILEGED },
         [STEP_CHDIR] = { PHASE_FINAL, PATH | ALWAYS | ONCE | UNPRIVILEGED },
-        [STEP_STUB_INIT] = { PHASE_FINAL, ONCE | UNPRIVILEGED },
+        [STEP_STUB_INIT] = { PHASE_FINAL, ONCE | UNPRIVILEGED | OWN_MEMORY },
         [STEP_FILTER] = { PHASE_FINAL, ONCE | UNPRIVILEGED },
         [STEP_EXEC] = { PHASE_FINAL, ALWAYS | ONCE | UNPRIVILEGED },
 };
@@ -261,6 +262,10 @@ static const char *rule_privileges(const struct walk *w, const struct step *s) {
         return NULL;
 }
 
+static const char *rule_memory(const struct walk *w, const struct step *s) {
+        return has(s, OWN_MEMORY) && w->plan->shares_memory ? "the runner's memory is not the child's alone" : NULL;
+}
+
 static const char *rule_end(const struct walk *w, const struct step *s) {
         bool unfiltered = w->plan->payload.filter.n_code && !w->seen[STEP_FILTER];
 
@@ -276,8 +281,8 @@ static const char *rule_end(const struct walk *w, const struct step *s) {
 }
 
 static const char *(*const rules[])(const struct walk *w, const struct step *s) = {
-        rule_phase, rule_once,   rule_path,         rule_tree,    rule_may_fail, rule_undo,       rule_users,
-        rule_root,  rule_covers, rule_host_is_left, rule_cgroups, rule_label,    rule_privileges, rule_end,
+        rule_phase,  rule_once,         rule_path,    rule_tree,  rule_may_fail,   rule_undo,   rule_users, rule_root,
+        rule_covers, rule_host_is_left, rule_cgroups, rule_label, rule_privileges, rule_memory, rule_end,
 };
 
 static void remember(struct walk *w, const struct step *s) {

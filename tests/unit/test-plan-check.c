@@ -137,6 +137,7 @@ BREAK(filter_late, move(p, STEP_STUB_INIT, STEP_FILTER))
 BREAK(filter_gone, drop(p, STEP_FILTER); drop(p, STEP_STUB_INIT))
 BREAK(after_stub, insert(p, p->n_steps - 1, (struct step){ .kind = STEP_NO_NEW_PRIVILEGES, .phase = PHASE_FINAL }))
 BREAK(after_exec, insert(p, p->n_steps, (struct step){ .kind = STEP_NO_NEW_PRIVILEGES, .phase = PHASE_FINAL }))
+BREAK(memory, p->shares_memory = true)
 BREAK(no_program, strv_free(p->payload.candidates); p->payload.candidates = NULL)
 BREAK(no_exec, drop(p, STEP_EXEC))
 BREAK(no_limits, drop(p, STEP_RLIMITS))
@@ -195,6 +196,7 @@ static const struct {
         { break_filter_gone, "exec : its system calls are not filtered" },
         { break_after_stub, "only the program can follow the stub init" },
         { break_after_exec, "nothing can follow the program" },
+        { break_memory, "the runner's memory is not the child's alone" },
         { break_no_program, "there is no program" },
         { break_no_exec, "no step exec" },
         { break_no_limits, "no step limits" },

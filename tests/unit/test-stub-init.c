@@ -21,6 +21,18 @@ static void nap(void) {
         nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 }
 
+struct payload {
+        payload_fn run;
+        int ready;
+};
+
+static void run_payload(void *userdata) {
+        const struct payload *p = userdata;
+
+        p->run(p->ready);
+        _exit(99);
+}
+
 /* Starts the stub with a payload that must not return; it closes `ready`, or writes to it, when it can be looked at. */
 static pid_t start(payload_fn payload, int *ret_ready) {
         int ready[2];
@@ -34,8 +46,7 @@ static pid_t start(payload_fn payload, int *ret_ready) {
 
                 prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
                 sigemptyset(&none);
-                if (stub_init(&none, SHOWN, sizeof(SHOWN)) == 0)
-                        payload(ready[1]);
+                stub_init(&none, SHOWN, sizeof(SHOWN), run_payload, &(struct payload){ payload, ready[1] });
                 _exit(99);
         }
         close(ready[1]);
@@ -283,8 +294,7 @@ static int show_yourself(void) {
 
         sigemptyset(&none);
         /* In a user namespace, the descriptors of /proc belong to nobody there; looking is the parent's business. */
-        if (stub_init(&none, SHOWN, sizeof(SHOWN)) == 0)
-                wait_forever(STDIN_FILENO);
+        stub_init(&none, SHOWN, sizeof(SHOWN), run_payload, &(struct payload){ wait_forever, STDIN_FILENO });
         return 99;
 }
 
