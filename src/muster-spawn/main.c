@@ -105,6 +105,8 @@ int main(int argc, char *argv[]) {
         int r;
 
         log_stderr_open();
+        if (protect_tables() < 0)
+                log_debug("cannot make tables of pointers read-only");
         if (protect_self("muster-spawn", argv, environ) < 0)
                 log_debug("cannot protect the program from the payload");
         spec_init(&spec);

@@ -8,3 +8,5 @@
  * what the process is to be called. 0: it is so, and was before. -errno: it cannot be: without the privilege to mount there is no
  * payload that could write. */
 int protect_self(const char *name, char *const argv[], char *const env[]);
+/* Nobody writes any more to the tables of pointers that were filled in at the start of the program. -errno. */
+int protect_tables(void);
