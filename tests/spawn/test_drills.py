@@ -8,6 +8,7 @@ import ctypes
 import fcntl
 import os
 import pathlib
+import platform
 import re
 import signal
 import socket
@@ -235,6 +236,25 @@ def test_program(box, fort, users):
         assert answers["truncate"] in ("EROFS", "EACCES", "EPERM"), answers
     assert not set(answers.values()) & {"ok"}, answers
     assert (program.stat().st_size, program.stat().st_mtime_ns, program.stat().st_ino) == before
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere the program always starts twice")
+@pytest.mark.parametrize("starts", [1, 2])
+def test_program_is_read_only(box, fort, starts):
+    """Once where the kernel lets a program say which file it is, twice where it does not: then, too, from a mount of its own."""
+    program, trace = spawn.program(spawn.OURS), fort.place / "trace"
+    refuse = [] if starts == 1 else ["--inject=prctl:error=EPERM:when=1"]  # the question whether it may
+    words = ["strace", "-f", "-qq", f"--output={trace}", "--trace=execve,execveat,prctl", *refuse, program, "--quiet",
+             "--register=no", "--keep-unit", "--pipe", f"--directory={box.root}", "--as-pid2", "sh", "-c",
+             "probe exe /proc/1/exe; tr '\\0' ' ' </proc/1/cmdline"]
+    result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+    assert result.returncode == 0, result
+    assert "truncate EROFS" in result.stdout and "(muster-stub)" in result.stdout, result
+    calls = trace.read_text()
+    trace.unlink()
+    if "PR_SET_MM_MAP" not in calls:
+        pytest.skip("the program is not linked statically")
+    assert len(re.findall(r'execveat\(\d+, ""', calls)) == starts - 1, calls
 
 
 def test_program_as_interpreter(box, fort):
