@@ -74,20 +74,27 @@ static void id_map(struct chapter *c) {
 
 /* Chapters write host and child steps side by side; carried out they are phase by phase. Keeps the order inside a phase. */
 static void sort_by_phase(struct plan *p) {
-        struct step *sorted = reallocarray(NULL, p->n_steps, sizeof(*sorted));
-        size_t n = 0;
+        size_t *places = reallocarray(NULL, p->n_steps + 1, sizeof(*places)), n = 0; /* where each step goes */
 
-        if (!sorted) {
+        if (!places) {
                 p->error = -ENOMEM;
                 return;
         }
         for (int phase = 0; phase < _PHASE_MAX; phase++)
                 for (size_t i = 0; i < p->n_steps; i++)
                         if ((int) p->steps[i].phase == phase)
-                                sorted[n++] = p->steps[i];
-        free(p->steps);
-        p->steps = sorted;
-        p->allocated = p->n_steps;
+                                places[i] = n++;
+        for (size_t i = 0; i < p->n_steps; i++)
+                while (places[i] != i) { /* each turn puts one where it goes */
+                        size_t to = places[i];
+                        struct step s = p->steps[to];
+
+                        p->steps[to] = p->steps[i];
+                        p->steps[i] = s;
+                        places[i] = places[to];
+                        places[to] = to;
+                }
+        free(places);
 }
 
 static int chapters(struct chapter *c, struct diag *diag) {

@@ -51,13 +51,14 @@ static bool map_at(uintptr_t where, size_t size, int how, int flags, int file, u
         return BARE_ADDRESS(mmap, where, size, how, MAP_PRIVATE | MAP_FIXED | flags, file, offset) == (long) where;
 }
 
-/* As execve(2) does it: what is in the file, zeros to the end of that page, and pages of zeros. */
+/* As execve(2) does it: what is in the file, zeros to the end of that page, and pages of zeros. What is only read is there at once. */
 static bool copy_segment(const ElfW(Phdr) * s, intptr_t by, int file) {
         uintptr_t begin = begin_of(s) + (uintptr_t) by, rest = s->p_vaddr & (PAGE - 1);
         uintptr_t data_end = end_of(s) - (s->p_memsz - s->p_filesz) + (uintptr_t) by;
         uintptr_t pages_end = (data_end + PAGE - 1) & ~(PAGE - 1), end = end_of(s) + (uintptr_t) by;
 
-        if (!map_at(begin, s->p_filesz + rest, protection(s), 0, file, s->p_offset - rest))
+        if (!map_at(begin, s->p_filesz + rest, protection(s), s->p_flags & PF_W ? 0 : MAP_POPULATE, file,
+                    s->p_offset - rest))
                 return false;
         if (s->p_memsz == s->p_filesz)
                 return true;
