@@ -218,18 +218,17 @@ static int os_release(struct facts *f) {
         static const char *const paths[] = { "/etc/os-release", "/usr/lib/os-release" };
 
         for (size_t i = 0; i < ELEMENTS(paths); i++) {
-                AUTO_FREE char *text = NULL;
-                size_t size;
-                int r = read_small(paths[i], &text, &size);
+                AUTO_CLOSE int fd = openat(AT_FDCWD, paths[i], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+                char text[SMALL_FILE];
+                ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text));
+                int r;
 
-                if (r == -ENOMEM)
-                        return r;
-                if (r < 0)
+                if (size < 0)
                         continue;
                 f->os_release_path = strdup(paths[i]);
                 if (!f->os_release_path)
                         return -ENOMEM;
-                r = envfile_parse(text, size, os_release_line, f);
+                r = envfile_parse(text, (size_t) size, os_release_line, f);
                 return r == -ENOMEM ? r : 0;
         }
         return 0;

@@ -43,20 +43,21 @@ static int read_in_tree(int root, const char *path, size_t max, char **ret, size
 
         if (fd < 0)
                 return fd;
-        while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
+        do {
+                n = read(fd, chunk, sizeof(chunk));
+                if (n < 0)
+                        return -errno;
                 if (b.size + (size_t) n > max)
                         return -EFBIG;
                 if (buf_append(&b, chunk, (size_t) n) < 0)
                         return -ENOMEM;
-        }
-        if (n < 0)
-                return -errno;
+        } while (n == sizeof(chunk)); /* a regular file gives all that it has */
         *ret_size = b.size;
         return buf_steal(&b, ret);
 }
 
 /* Would the payload come up in something that is no system at all, say by a typing error in the path, it had better not. */
-static int check_system(const struct spec *s, const struct facts *f, int root, struct diag *diag) {
+static int check_system(const struct spec *s, struct facts *f, int root, struct diag *diag) {
         if (s->no_os_release_check)
                 return 0;
         if (s->start_mode == START_BOOT) {
@@ -67,7 +68,8 @@ static int check_system(const struct spec *s, const struct facts *f, int root, s
                         "%.60s does not look like an OS tree: it has neither /etc/os-release nor /usr/lib/os-release",
                         f->root);
         }
-        if (exists(root, "usr"))
+        f->has_usr = exists(root, "usr");
+        if (f->has_usr)
                 return 0;
         return diag_set(diag, -EINVAL, NULL, "%.80s does not look like an OS tree: it has no /usr", f->root);
 }

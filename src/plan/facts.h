@@ -86,6 +86,7 @@ struct facts {
         char *ephemeral_upper; /* the directory that holds an overlay's upper and work; NULL: not an overlay */
         uint32_t root_uid, root_gid;
         bool root_has_etc, root_has_bin_link;
+        bool has_usr;          /* a tree was found to have one */
         char *base_links[4];   /* bin, sbin, lib, lib64: to be made as symlinks to these; NULL: not to be made */
         bool zone_in_root;     /* the host's time zone file exists in the tree */
         bool tree_id_mappable; /* its file system takes an idmapped mount */

@@ -156,6 +156,8 @@ static void base_entries(struct chapter *c) {
                 { "/etc", 0755 },
         };
 
+        bool has_usr = c->facts->has_usr && c->spec->volatile_mode != VOLATILE_YES && !c->custom_root;
+
         for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
                 struct step *s;
 
@@ -168,7 +170,8 @@ static void base_entries(struct chapter *c) {
                 s->flags = STEP_MAY_FAIL;
         }
         for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
-                node_directory(c, directories[i].path, directories[i].mode, "base entries");
+                if (!has_usr || !streq(directories[i].path, "/usr"))
+                        node_directory(c, directories[i].path, directories[i].mode, "base entries");
 }
 
 static void former_root(struct chapter *c) {

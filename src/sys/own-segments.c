@@ -15,7 +15,6 @@
 #endif
 
 #define PAGE 4096UL
-#define STACK_PAGES 8
 
 /* The linker's name for the beginning of the program in memory. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
@@ -101,16 +100,13 @@ void own_segments_places(struct prctl_mm_map *ret) {
         }
 }
 
-void own_segments_prefault(const uintptr_t *stack) {
-        uintptr_t top = ((uintptr_t) stack + PAGE - 1) & ~(PAGE - 1);
-
+void own_segments_prefault(void) {
         for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
                 const ElfW(Phdr) *s = segment(i);
 
                 if (s->p_type == PT_LOAD && (s->p_flags & PF_W))
                         (void) BARE(madvise, begin_of(s), end_of(s) - begin_of(s), MADV_POPULATE_WRITE);
         }
-        (void) BARE(madvise, top - STACK_PAGES * PAGE, STACK_PAGES * PAGE, MADV_POPULATE_WRITE);
 }
 
 int own_segments_seal(void) {

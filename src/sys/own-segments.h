@@ -6,10 +6,10 @@
 
 struct prctl_mm_map; /* <sys/prctl.h> */
 
-/* Pages that will be written to, all at once: the writable segments, and what is needed of the stack, which begins at stack. Each by itself
- * is a trap, in a virtual machine whose page tables its host keeps one of 20 to 40 microseconds; a page that is asked for beforehand takes
- * one or two. madvise(2), MADV_POPULATE_WRITE: before Linux 5.14 nothing happens. */
-void own_segments_prefault(const uintptr_t *stack);
+/* The pages of the writable segments, all at once. Each by itself is a trap, in a virtual machine whose page tables its host keeps one
+ * of 20 to 40 microseconds; a page that is asked for beforehand takes one or two. madvise(2), MADV_POPULATE_WRITE: before Linux 5.14
+ * nothing happens. */
+void own_segments_prefault(void);
 /* Maps the program once more, from the file that it is (open for reading), somewhere else. How far away that is; 0: it cannot be. */
 intptr_t own_segments_copy(int file);
 /* Called in such a copy: takes the program away that is `by` before it. */

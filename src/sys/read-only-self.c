@@ -34,15 +34,12 @@ bool is_read_only_self(const char *execfn) {
         return execfn && !*prefix;
 }
 
-/* A mount of the program's file that is nowhere to be seen, as a descriptor; -EALREADY: no need. */
+/* A mount of the program's file that is nowhere to be seen, as a descriptor. */
 static int read_only_mount(void) {
         const char *self = "/proc/self/exe", *empty = "";
         struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE };
-        struct statfs fs;
         int fd, r;
 
-        if (BARE(statfs, self, &fs) == 0 && (fs.f_flags & ST_RDONLY))
-                return -EALREADY;
         fd = BARE(open_tree, AT_FDCWD, self, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         if (fd < 0)
                 return fd;
@@ -58,11 +55,17 @@ static int start_from(int mount, char *const argv[], char *const env[]) {
         return BARE(execveat, mount, empty, argv, env, AT_EMPTY_PATH);
 }
 
-int read_only_self(char *const argv[], char *const env[]) {
-        int mount = read_only_mount(), r;
+static bool has_moved;
 
+int read_only_self(char *const argv[], char *const env[]) {
+        struct statfs fs;
+        int mount, r;
+
+        if (has_moved || (BARE(statfs, "/proc/self/exe", &fs) == 0 && (fs.f_flags & ST_RDONLY)))
+                return 0;
+        mount = read_only_mount();
         if (mount < 0)
-                return mount == -EALREADY ? 0 : mount;
+                return mount;
         r = start_from(mount, argv, env);
         BARE(close, mount);
         return r;
@@ -74,6 +77,7 @@ enum { NO_MORE = 0, PROGRAM_HEADERS = 3, ENTRY = 9, EXECFN = 31 }; /* AT_NULL, A
 /* What the code that is left hands to the code that is gone to. */
 struct move {
         intptr_t by; /* 0: we stay */
+        long brk;
         int mount, file;
 };
 
@@ -105,15 +109,14 @@ static uintptr_t end_of_string(uintptr_t s) {
 }
 
 /* /proc/PID/exe from now on, and where the program is, where its arguments are, and so on: all of it or nothing. */
-static int set_own_file(uintptr_t *stack, int fd) {
+static int set_own_file(uintptr_t *stack, const struct move *m) {
         char **arguments = (char **) (stack + 1), **environment = environment_of(stack);
-        struct prctl_mm_map map = { .start_stack = (uintptr_t) stack, .exe_fd = (uint32_t) fd };
-        long brk = BARE_ADDRESS(brk, 0);
+        struct prctl_mm_map map = { .start_stack = (uintptr_t) stack, .exe_fd = (uint32_t) m->file };
 
-        if (stack[0] == 0 || !*environment || brk <= 0)
+        if (stack[0] == 0 || !*environment || m->brk <= 0)
                 return -EOPNOTSUPP;
         own_segments_places(&map);
-        map.start_brk = map.brk = (uintptr_t) brk;
+        map.start_brk = map.brk = (uintptr_t) m->brk;
         map.arg_start = (uintptr_t) arguments[0];
         map.env_start = map.arg_end = (uintptr_t) environment[0];
         while (environment[1])
@@ -140,7 +143,8 @@ static intptr_t prepare_move(uintptr_t *stack, struct move *m) {
         m->file = open_place(m->mount);
         if (m->file < 0)
                 return 0;
-        if (set_own_file(stack, m->file) == -EBUSY) /* not yet: we may, but are still there */
+        m->brk = BARE_ADDRESS(brk, 0);
+        if (set_own_file(stack, m) == -EBUSY) /* not yet: we may, but are still there */
                 return own_segments_copy(m->file);
         BARE(close, m->file);
         return 0;
@@ -174,12 +178,13 @@ __attribute__((used, visibility("hidden"))) void read_only_moved(uintptr_t *stac
                         if (value)
                                 *value += (uintptr_t) m->by;
                 }
-                if (set_own_file(stack, m->file) < 0)
+                has_moved = set_own_file(stack, m) == 0;
+                if (!has_moved)
                         (void) start_from(m->mount, (char **) (stack + 1), environment_of(stack));
                 BARE(close, m->file);
                 BARE(close, m->mount);
         }
-        own_segments_prefault(stack);
+        own_segments_prefault();
 }
 
 /* The stack and the register that carries the loader's exit function go on to the C library's own entry point. */
@@ -191,17 +196,17 @@ __asm__(".pushsection .text\n"
         "        endbr64\n"
         "        mov %rsp, %rdi\n"
         "        push %rdx\n"
-        "        sub $24, %rsp\n"
+        "        sub $40, %rsp\n"
         "        mov %rsp, %rsi\n"
         "        call read_only_entry\n"
         "        lea 1f(%rip), %rax\n"
         "        add (%rsp), %rax\n"
         "        jmp *%rax\n"
         "1:      endbr64\n"
-        "        lea 32(%rsp), %rdi\n"
+        "        lea 48(%rsp), %rdi\n"
         "        mov %rsp, %rsi\n"
         "        call read_only_moved\n"
-        "        add $24, %rsp\n"
+        "        add $40, %rsp\n"
         "        pop %rdx\n"
         "        jmp _start\n"
         ".popsection\n");
