@@ -8,6 +8,8 @@
 #define WHY "container interface: control groups"
 #define CGROUP_ATTRIBUTES (ATTR_NO_SUID | ATTR_NO_DEV | ATTR_NO_EXEC)
 
+#define EMPTY "mode=755,size=4m,nr_inodes=1k"
+
 /* systemd refuses anything but v2 from this version on. */
 #define FIRST_UNIFIED_ONLY 258
 
@@ -57,11 +59,14 @@ void plan_cgroup(struct chapter *c) {
         if (!c->spec->no_cgroup_namespace)
                 plan_add(c->plan, PHASE_CHILD, STEP_CGROUP_NAMESPACE, WHY);
         if (unified(c)) {
+                /* A copy of a /sys brings its control groups along, and the kernel puts no cgroup2 right on top of another. */
+                if (!c->network && !c->facts->in_initial_userns)
+                        mount(c, "tmpfs", "/sys/fs/cgroup", 0, EMPTY);
                 /* Without a group of its own the payload stands in the runner's: that one it may only read. */
                 mount(c, "cgroup2", "/sys/fs/cgroup", c->facts->own_cgroup ? 0 : ATTR_READ_ONLY, NULL);
                 return;
         }
-        mount(c, "tmpfs", "/sys/fs/cgroup", 0, "mode=755,size=4m,nr_inodes=1k");
+        mount(c, "tmpfs", "/sys/fs/cgroup", 0, EMPTY);
         for (size_t i = 0; i < c->facts->n_hierarchies; i++)
                 if (c->facts->hierarchies[i].options || c->spec->unified_cgroup != 0)
                         hierarchy(c, &c->facts->hierarchies[i]);

@@ -209,6 +209,35 @@ def test_without_capability(box, capability):
             assert result.stdout == "fine\n", result
 
 
+NOBODY = 65534
+
+
+@pytest.mark.parametrize("delegated", [True, False], ids=["delegated", "not delegated"])
+@pytest.mark.parametrize("option", ["--pipe", "--as-pid2", "--private-network", "--volatile=overlay"])
+def test_without_root(box, delegated, option):
+    """A user who is nothing but a user: root of the container is that user, and there is nobody else."""
+    subprocess.run(["chown", "-hR", f"{NOBODY}:{NOBODY}", box.root], check=True)
+    for path in (box.root, box.place):
+        path.chmod(0o755)
+    cgroup = spawn.ControlGroup()
+    for path in cgroup.paths if delegated else []:
+        for name in (".", "cgroup.procs", "cgroup.subtree_control", "tasks"):
+            if (path / name).exists():
+                os.chown(path / name, NOBODY, NOBODY)
+    words = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", spawn.program(spawn.OURS), "--register=no",
+             "--keep-unit", "--pipe", f"--directory={box.root}", "--machine=box", option, "sh", "-c",
+             "id -u; cat /proc/self/uid_map; touch /made && echo made; echo $$; ls /sys/fs/cgroup | wc -l; exit 7"]
+    result = subprocess.run(cgroup.command(words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+    cgroup.remove()
+    assert result.returncode == 7 and result.stderr.startswith("Running without privileges, with one user"), result
+    assert len(result.stderr.splitlines()) == 1, result
+    user, *mapping, made, pid, groups = result.stdout.split()
+    assert (user, mapping, made, pid) == ("0", ["0", str(NOBODY), "1"], "made", "2" if "pid2" in option else "1"), result
+    assert (int(groups) > 0) == bool(cgroup.paths), result
+    if "volatile" not in option:
+        assert (box.root / "made").stat().st_uid == NOBODY
+
+
 @pytest.mark.parametrize("path", ["/proc/sys", "/proc/kallsyms", "/proc/bus", "/proc/acpi"])
 def test_masked_proc(box, path):
     """Another container has masked a part of /proc: the kernel then shows no new one in a user namespace."""
