@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The sender is whoever runs as PID 1 of a container: nothing here may be believed but the two fields we look for. */
+/* The sender is whoever runs as PID 1 of a container: nothing here may be believed but the fields we look for. */
 #include "codec/notify-text.h"
 
 #include <errno.h>
@@ -23,13 +23,33 @@ static void take_status(const char *value, size_t size, struct notify_text *ret)
         ret->has_status = text_is_valid(ret->status, sizeof(ret->status));
 }
 
+static bool is_one(const char *line, size_t size, const char *field) {
+        size_t value_size;
+        const char *value = value_of(line, size, field, &value_size);
+
+        return value && value_size == 1 && *value == '1';
+}
+
+static void take_fd_name(const char *value, size_t size, struct notify_text *ret) {
+        if (size == 0 || size > NOTIFY_FD_NAME_MAX)
+                return;
+        for (size_t i = 0; i < size; i++)
+                if (value[i] <= ' ' || value[i] > '~' || value[i] == ':')
+                        return;
+        memcpy(ret->fd_name, value, size);
+        ret->fd_name[size] = '\0';
+}
+
 static void take_line(const char *line, size_t size, struct notify_text *ret) {
         const char *value;
         size_t value_size;
 
-        value = value_of(line, size, "READY=", &value_size);
+        ret->ready = ret->ready || is_one(line, size, "READY=");
+        ret->store = ret->store || is_one(line, size, "FDSTORE=");
+        ret->remove = ret->remove || is_one(line, size, "FDSTOREREMOVE=");
+        value = value_of(line, size, "FDNAME=", &value_size);
         if (value)
-                ret->ready = ret->ready || (value_size == 1 && *value == '1');
+                take_fd_name(value, value_size, ret);
         value = value_of(line, size, "STATUS=", &value_size);
         if (value && !ret->has_status)
                 take_status(value, value_size, ret);
@@ -44,7 +64,8 @@ int notify_text_decode(const char *text, size_t size, struct notify_text *ret) {
                 size--;
         if (size == 0 || memchr(text, '\0', size))
                 return -EBADMSG;
-        ret->ready = ret->has_status = false;
+        ret->ready = ret->has_status = ret->store = ret->remove = false;
+        strcpy(ret->fd_name, "stored");
         for (end = text + size; text < end;) {
                 const char *newline = memchr(text, '\n', (size_t) (end - text));
                 size_t line = (size_t) ((newline ? newline : end) - text);

@@ -15,6 +15,10 @@
 #include "base/log.h"
 #include "codec/notify-text.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 #define TELL_MAX (NOTIFY_TEXT_MAX + 64)
 
 __attribute__((format(printf, 3, 4))) static void tell(struct notify_relay *n, bool wait, const char *format, ...) {
@@ -34,8 +38,16 @@ __attribute__((format(printf, 3, 4))) static void tell(struct notify_relay *n, b
                 log_debug_errno(r, "Cannot tell the service manager about the machine, ignoring");
 }
 
+/* Descriptors that nobody takes had better not be sent: then sendmsg(2) fails, and the payload knows. Since Linux 6.16; before that they
+ * are dropped. */
+static void refuse_descriptors(int socket) {
+        static const int no;
+
+        (void) setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
+}
+
 void notify_relay_start(struct notify_relay *n, int socket, pid_t pid) {
-        const char *address = getenv("NOTIFY_SOCKET");
+        const char *address = getenv("NOTIFY_SOCKET"), *store = getenv("FDSTORE");
         int r;
 
         *n = (struct notify_relay){ .socket = socket, .pid = pid, .manager = NOTIFY_TARGET_NONE };
@@ -44,6 +56,9 @@ void notify_relay_start(struct notify_relay *n, int socket, pid_t pid) {
                 log_warning_errno(
                         r, "Cannot use $NOTIFY_SOCKET, which must be an absolute path or an abstract name with '@': "
                            "the service manager will not hear of the machine");
+        n->stores = n->manager.fd >= 0 && store && strtoul(store, NULL, 10) > 0;
+        if (socket >= 0 && !n->stores)
+                refuse_descriptors(socket);
 }
 
 void notify_relay_stop(struct notify_relay *n) {
@@ -63,52 +78,93 @@ void notify_relay_goodbye(struct notify_relay *n, bool restarting, int exit_stat
              exit_status);
 }
 
-/* Whether the datagram came from PID 1 of the payload, as the kernel tells. */
-static bool is_from_payload(const struct notify_relay *n, struct msghdr *m) {
-        const struct cmsghdr *c = CMSG_FIRSTHDR(m);
-        struct ucred sender;
+/* What came with a datagram: who sent it, as the kernel tells, and descriptors, which are closed whatever becomes of it. */
+struct ancillary {
+        pid_t sender;
+        int fds[NOTIFY_FDS_MAX];
+        size_t n_fds;
+};
 
-        if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS ||
-            c->cmsg_len != CMSG_LEN(sizeof(sender)))
-                return false;
-        memcpy(&sender, CMSG_DATA(c), sizeof(sender));
-        return sender.pid == n->pid;
+static void take_ancillary(struct msghdr *m, struct ancillary *ret) {
+        ret->sender = 0;
+        ret->n_fds = 0;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+                size_t size = c->cmsg_len - CMSG_LEN(0);
+                struct ucred sender;
+
+                if (c->cmsg_level != SOL_SOCKET)
+                        continue;
+                if (c->cmsg_type == SCM_CREDENTIALS && size == sizeof(sender)) {
+                        memcpy(&sender, CMSG_DATA(c), sizeof(sender));
+                        ret->sender = sender.pid;
+                } else if (c->cmsg_type == SCM_RIGHTS && size <= sizeof(ret->fds)) {
+                        memcpy(ret->fds, CMSG_DATA(c), size);
+                        ret->n_fds = size / sizeof(int);
+                }
+        }
 }
 
-/* The size of the datagram, 0 for one to be ignored, -EAGAIN for none. The room for control data is what credentials
- * need: so the kernel itself drops descriptors that come along, and says MSG_CTRUNC, which is as it should be. */
-static ssize_t receive(const struct notify_relay *n, char *text, size_t room) {
+static void close_descriptors(struct ancillary *a) {
+        for (size_t i = 0; i < a->n_fds; i++)
+                close(a->fds[i]);
+        a->n_fds = 0;
+}
+
+/* The size of the datagram, 0 for one to be ignored, -EAGAIN for none. Where nobody keeps descriptors, the room for control data is what
+ * credentials need: so the kernel itself drops those that come along, and says MSG_CTRUNC, which is as it should be. */
+static ssize_t receive(const struct notify_relay *n, char *text, size_t room, struct ancillary *ret) {
         union {
                 struct cmsghdr align;
-                char bytes[CMSG_SPACE(sizeof(struct ucred))];
+                char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(NOTIFY_FDS_MAX * sizeof(int))];
         } control;
         struct iovec iov = { .iov_base = text, .iov_len = room };
-        struct msghdr m = {
-                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-        };
+        struct msghdr m = { .msg_iov = &iov,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = n->stores ? sizeof(control) : CMSG_SPACE(sizeof(struct ucred)) };
         ssize_t size;
 
         size = recvmsg(n->socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (size < 0)
                 return -errno;
-        return (m.msg_flags & MSG_TRUNC) || !is_from_payload(n, &m) ? 0 : size;
+        take_ancillary(&m, ret);
+        if (!(m.msg_flags & MSG_TRUNC) && ret->sender == n->pid)
+                return size;
+        close_descriptors(ret);
+        return 0;
 }
 
-static void relay(struct notify_relay *n, const struct notify_text *said) {
+/* Under a name by which the manager can tell them from ours; it is not to watch what it cannot read. */
+static void relay_descriptors(struct notify_relay *n, const struct notify_text *said, const struct ancillary *a) {
+        char text[NOTIFY_FD_NAME_MAX + 64];
+        int size, r;
+
+        if (!n->stores || (!said->remove && (!said->store || a->n_fds == 0)))
+                return;
+        size = snprintf(text, sizeof(text), "%s=1\nFDNAME=payload-%s%s", said->remove ? "FDSTOREREMOVE" : "FDSTORE",
+                        said->fd_name, said->remove ? "" : "\nFDPOLL=0");
+        r = notify_send_fds(&n->manager, text, (size_t) size, a->fds, said->remove ? 0 : a->n_fds);
+        if (r < 0)
+                log_debug_errno(r, "Cannot hand on what the machine wants to have kept, ignoring");
+}
+
+static void relay(struct notify_relay *n, const struct notify_text *said, const struct ancillary *a) {
         if (said->has_status)
                 tell(n, false, "STATUS=Container running%s%s", *said->status ? ": " : ".", said->status);
         if (said->ready)
                 tell(n, true, "READY=1");
+        relay_descriptors(n, said, a);
 }
 
 bool notify_relay_read(struct notify_relay *n) {
         char text[NOTIFY_TEXT_MAX];
         struct notify_text said;
+        struct ancillary a;
         ssize_t size;
 
         if (n->socket < 0)
                 return false;
-        size = receive(n, text, sizeof(text));
+        size = receive(n, text, sizeof(text), &a);
         if (size == -EAGAIN || size == -EINTR)
                 return false;
         if (size < 0) {
@@ -118,6 +174,8 @@ bool notify_relay_read(struct notify_relay *n) {
                 return false;
         }
         if (size > 0 && notify_text_decode(text, (size_t) size, &said) == 0)
-                relay(n, &said);
+                relay(n, &said, &a);
+        if (size > 0)
+                close_descriptors(&a);
         return true;
 }

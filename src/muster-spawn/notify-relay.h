@@ -12,6 +12,7 @@ struct notify_relay {
         int socket; /* borrowed; -EBADF: the payload has none, or it broke */
         pid_t pid;  /* who is listened to */
         struct notify_target manager;
+        bool stores; /* the manager keeps descriptors: $FDSTORE */
 };
 
 /* Finds $NOTIFY_SOCKET; one that cannot be used is reported, and nobody is told then. */

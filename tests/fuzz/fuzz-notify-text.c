@@ -19,5 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 abort();
         if (said.ready && !memmem(data, size, "READY=1", 7))
                 abort();
+        if (!*said.fd_name || strlen(said.fd_name) > NOTIFY_FD_NAME_MAX || strpbrk(said.fd_name, ": \n\033"))
+                abort();
+        if ((said.store && !memmem(data, size, "FDSTORE=1", 9)) ||
+            (said.remove && !memmem(data, size, "FDSTOREREMOVE=1", 15)))
+                abort();
         return 0;
 }

@@ -6,6 +6,7 @@ What --help lists and no test here claims (@shows) makes test_every_option() fai
 import json
 import os
 import pathlib
+import platform
 import re
 import signal
 import socket
@@ -320,6 +321,40 @@ def test_notify(target, box):
     assert "READY=1" in manager.hear()
     assert manager.hear() == "STATUS=Container running: two"
     assert "EXIT_STATUS=0" in manager.hear()
+
+
+def test_fd_store(box):
+    """A manager with room for descriptors ($FDSTORE) gets those of the payload, by a name that says whose they are."""
+    manager = Manager(box.place)
+    heard = []
+    (box.root / "go").write_text("#!/bin/sh\nexec >/kept\nexec probe notify \"$1\" 1 $2\n")
+    (box.root / "go").chmod(0o755)
+    for text, *fd in [("FDSTORE=1\nFDNAME=foo", "fd"), ("FDSTOREREMOVE=1\nFDNAME=foo",), ("FDSTORE=1",),
+                      ("FDSTORE=1\nSTATUS=two\nFDNAME=a:b", "fd")]:
+        result = spawn.run(spawn.OURS, box, environment={**manager.environment, "FDSTORE": "10"}, command=["/go", text, *fd])
+        assert result.code == 0, result
+        while True:
+            manager.socket.settimeout(10)
+            message, fds, _, _ = socket.recv_fds(manager.socket, 4096, 10)
+            if message.startswith(b"STOPPING"):
+                break
+            heard.append((message.decode(), [os.readlink(f"/proc/self/fd/{n}") for n in fds]))
+            for n in fds:
+                os.close(n)
+    kept = "/kept"  # as the payload calls it: nobody else has a name for it
+    heard = [entry for entry in heard if "Container started" not in entry[0]]
+    assert heard == [("FDSTORE=1\nFDNAME=payload-foo\nFDPOLL=0", [kept]), ("FDSTOREREMOVE=1\nFDNAME=payload-foo", []),
+                     ("STATUS=Container running: two", []), ("FDSTORE=1\nFDNAME=payload-stored\nFDPOLL=0", [kept])], heard
+
+
+def test_no_fd_store(box):
+    """Where nobody keeps them, the kernel says so to who sends them, if it can."""
+    manager = Manager(box.place)
+    for store in ({}, {"FDSTORE": "0"}):
+        result = spawn.run(spawn.OURS, box, environment={**manager.environment, **store},
+                           command=["sh", "-c", "sleep 0.3; exec probe notify FDSTORE=1 1 fd"])
+        new = tuple(map(int, platform.release().split(".")[:2])) >= (6, 16)
+        assert result.output == ("EPERM\n" if new else "ok\n"), result
 
 
 def test_socket_activation(box):

@@ -71,7 +71,42 @@ static void test_bounds(void **state) {
         assert_int_equal(notify_text_decode(text, NOTIFY_TEXT_MAX + 1, &said), -EMSGSIZE);
 }
 
+static void test_descriptors(void **state) {
+        static const struct {
+                const char *text;
+                bool store, remove;
+                const char *name;
+        } cases[] = {
+                { "FDSTORE=1", true, false, "stored" },
+                { "FDSTORE=1\nFDNAME=foo", true, false, "foo" },
+                { "FDNAME=a.b-c_1\nFDSTOREREMOVE=1", false, true, "a.b-c_1" },
+                { "FDSTORE=0\nFDSTOREREMOVE=yes", false, false, "stored" },
+                { "FDSTORE=1\nFDNAME=", true, false, "stored" },
+                { "FDSTORE=1\nFDNAME=a:b", true, false, "stored" },
+                { "FDSTORE=1\nFDNAME=a b", true, false, "stored" },
+                { "FDSTORE=1\nFDNAME=\xc3\xa4", true, false, "stored" },
+                { "FDSTORE=1\nFDNAME=one\nFDNAME=two", true, false, "two" },
+                { "READY=1", false, false, "stored" },
+        };
+        char longest[NOTIFY_FD_NAME_MAX + 8] = "FDNAME=";
+        struct notify_text said;
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                assert_int_equal(notify_text_decode(cases[i].text, strlen(cases[i].text), &said), 0);
+                if (said.store != cases[i].store || said.remove != cases[i].remove ||
+                    !streq(said.fd_name, cases[i].name))
+                        fail_msg("%s: %d %d %s", cases[i].text, said.store, said.remove, said.fd_name);
+        }
+        memset(longest + 7, 'n', NOTIFY_FD_NAME_MAX);
+        assert_int_equal(notify_text_decode(longest, 7 + NOTIFY_FD_NAME_MAX, &said), 0);
+        assert_int_equal(strlen(said.fd_name), NOTIFY_FD_NAME_MAX);
+        longest[7 + NOTIFY_FD_NAME_MAX] = 'n';
+        assert_int_equal(notify_text_decode(longest, 8 + NOTIFY_FD_NAME_MAX, &said), 0);
+        assert_string_equal(said.fd_name, "stored");
+}
+
 static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_bounds),
 };
