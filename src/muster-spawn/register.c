@@ -26,8 +26,11 @@
 static int open_socket(void) {
         struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };
         struct timeval timeout = { .tv_sec = TIMEOUT_SEC };
-        AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        AUTO_CLOSE int fd = -EBADF;
 
+        if (access(SOCKET, F_OK) < 0 && errno == ENOENT)
+                return -EHOSTDOWN;
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
         if (connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
