@@ -111,11 +111,15 @@ static uintptr_t end_of_string(uintptr_t s) {
 /* /proc/PID/exe from now on, and where the program is, where its arguments are, and so on: all of it or nothing. */
 static int set_own_file(uintptr_t *stack, const struct move *m) {
         char **arguments = (char **) (stack + 1), **environment = environment_of(stack);
-        struct prctl_mm_map map = { .start_stack = (uintptr_t) stack, .exe_fd = (uint32_t) m->file };
+        struct prctl_mm_map map; /* each field by itself: to clear it all would be a call of memset() */
 
         if (stack[0] == 0 || !*environment || m->brk <= 0)
                 return -EOPNOTSUPP;
         own_segments_places(&map);
+        map.start_stack = (uintptr_t) stack;
+        map.auxv = NULL;
+        map.auxv_size = 0;
+        map.exe_fd = (uint32_t) m->file;
         map.start_brk = map.brk = (uintptr_t) m->brk;
         map.arg_start = (uintptr_t) arguments[0];
         map.env_start = map.arg_end = (uintptr_t) environment[0];
@@ -127,7 +131,7 @@ static int set_own_file(uintptr_t *stack, const struct move *m) {
 
 /* The file behind a descriptor that is only a place: "/proc/self/fd/N". */
 static int open_place(int fd) {
-        char path[] = "/proc/self/fd/........";
+        char path[] = "/proc/self/fd/..........";
         char *at = path + sizeof("/proc/self/fd/") - 1;
         int scale = 1;
 
@@ -140,14 +144,17 @@ static int open_place(int fd) {
 }
 
 static intptr_t prepare_move(uintptr_t *stack, struct move *m) {
+        intptr_t by = 0;
+
         m->file = open_place(m->mount);
         if (m->file < 0)
                 return 0;
         m->brk = BARE_ADDRESS(brk, 0);
         if (set_own_file(stack, m) == -EBUSY) /* not yet: we may, but are still there */
-                return own_segments_copy(m->file);
-        BARE(close, m->file);
-        return 0;
+                by = own_segments_copy(m->file);
+        if (by == 0)
+                BARE(close, m->file);
+        return by;
 }
 
 __attribute__((used, visibility("hidden"))) void read_only_entry(uintptr_t *stack, struct move *m) {
