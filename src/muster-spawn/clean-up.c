@@ -11,6 +11,8 @@
 #include "muster-spawn/ephemeral.h"
 #include "muster-spawn/gather.h"
 #include "muster-spawn/lock.h"
+#include "muster-spawn/payload-cgroup.h"
+#include "muster-spawn/scope-unit.h"
 #include "muster-spawn/throw-away.h"
 #include "plan/facts.h"
 #include "spec/spec.h"
@@ -24,6 +26,23 @@ static int remove_tunnel(const char *machine) {
                 return -ENOMEM;
         }
         return rmdir(path) < 0 && errno != ENOENT && errno != EBUSY ? -errno : 0;
+}
+
+/* Those of a service manager's it removes itself. */
+static void clean_groups(const struct spec *spec, const char *machine) {
+        struct payload_cgroup c = { 0 };
+        AUTO_FREE char *unit = NULL;
+
+        if (under_systemd())
+                return;
+        if (asprintf(&unit, "%s.scope", machine) < 0) {
+                unit = NULL;
+                return;
+        }
+        if (payload_cgroup_probe(&c) >= 0)
+                payload_cgroup_clean(&c, &(struct payload_cgroup_wish){
+                                                 .slice = spec->slice ? spec->slice : "machine.slice", .unit = unit });
+        payload_cgroup_done(&c);
 }
 
 /* The work directories of overlays lie beside what the options name. */
@@ -57,6 +76,7 @@ int clean_up(const struct spec *spec) {
         ephemeral_clean(image.root);
         throw_away_clean();
         clean_overlays(spec);
+        clean_groups(spec, image.machine);
         r = remove_tunnel(image.machine);
         if (r < 0)
                 log_error_errno(r, "--cleanup: cannot remove the mount tunnel of %s", image.machine);

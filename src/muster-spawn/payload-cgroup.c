@@ -337,13 +337,21 @@ static int make_one(struct payload_cgroup_dir *d, const struct payload_cgroup_wi
         return may_not(r) ? 0 : r;
 }
 
-/* What a runner that was killed has left where this one makes nothing. */
-static void remove_stale(const struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
+/* What a runner that was killed has left where this one makes nothing; a group with processes in it stays. */
+static void remove_stale(const struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish,
+                         enum payload_cgroup_place place) {
         AUTO_CLOSE int top = openat(AT_FDCWD, d->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         AUTO_FREE char *path = NULL;
 
-        if (top >= 0 && scope_path(d, wish, wish->place, &path) >= 0)
+        if (top >= 0 && scope_path(d, wish, place, &path) >= 0)
                 cgroup_remove(top, path);
+}
+
+void payload_cgroup_clean(const struct payload_cgroup *c, const struct payload_cgroup_wish *wish) {
+        for (size_t i = 0; i < c->n_dirs; i++) {
+                remove_stale(&c->dirs[i], wish, PLACE_SCOPE);
+                remove_stale(&c->dirs[i], wish, PLACE_BELOW);
+        }
 }
 
 /* What a service manager knows as our unit does not end where a runner before us moved to. */
@@ -372,7 +380,7 @@ int payload_cgroup_make(struct payload_cgroup *c, const struct payload_cgroup_wi
         }
         for (size_t i = 0; stale && i < c->n_dirs; i++)
                 if (!c->dirs[i].scope)
-                        remove_stale(&c->dirs[i], wish);
+                        remove_stale(&c->dirs[i], wish, wish->place);
         return 0;
 }
 

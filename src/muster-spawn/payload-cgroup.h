@@ -69,6 +69,8 @@ bool payload_cgroup_made(const struct payload_cgroup *c);
 /* PLACE_UNIT, when the payload runs: moves ourselves to `supervisor` beside it, for a group of v2 with controllers holds groups or
  * processes, but not both. Best effort. */
 void payload_cgroup_settle(const struct payload_cgroup *c, const struct payload_cgroup_wish *wish);
+/* Removes what a runner that was killed has left by that name, with nobody in it: c is probed, of wish slice and unit count. */
+void payload_cgroup_clean(const struct payload_cgroup *c, const struct payload_cgroup_wish *wish);
 /* Kills what is left in it, and removes it. */
 void payload_cgroup_remove(struct payload_cgroup *c);
 void payload_cgroup_done(struct payload_cgroup *c);
