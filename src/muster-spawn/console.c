@@ -120,21 +120,57 @@ static bool flow_empty(struct console_flow *f) {
         return false;
 }
 
+/* As much of what was read as the colour leaves room for. */
+static void tint_more(struct console *c) {
+        size_t n = c->n_untinted;
+
+        c->shown.begin = 0;
+        c->shown.end = tint_feed(&c->tint, c->untinted, &n, c->shown.data, sizeof(c->shown.data));
+        c->n_untinted -= n;
+        memmove(c->untinted, c->untinted + n, c->n_untinted);
+}
+
 /* The machine goes on when nobody looks at it any more: its output is read, so that it does not block, and dropped. */
 static void show(struct console *c) {
-        if (!flow_empty(&c->shown))
-                c->shown.to = -EBADF;
+        do {
+                if (c->n_untinted > 0 && flow_is_empty(&c->shown))
+                        tint_more(c);
+                if (!flow_empty(&c->shown))
+                        c->shown.to = -EBADF;
+        } while (c->n_untinted > 0 && flow_is_empty(&c->shown));
+}
+
+static int fill_tinted(struct console *c) {
+        ssize_t n;
+
+        do
+                n = read(c->shown.from, c->untinted, sizeof(c->untinted));
+        while (n < 0 && errno == EINTR);
+        if (n <= 0)
+                return n < 0 ? -errno : 0;
+        c->last = c->untinted[n - 1];
+        if (c->log)
+                console_log_take(c->log, c->untinted, (size_t) n);
+        c->n_untinted = (size_t) n;
+        tint_more(c);
+        return (int) n;
+}
+
+static int fill_plain(struct console *c) {
+        int n = flow_fill(&c->shown);
+
+        if (n > 0)
+                c->last = c->shown.data[n - 1];
+        if (n > 0 && c->log)
+                console_log_take(c->log, c->shown.data, (size_t) n);
+        return n;
 }
 
 /* Bytes of the payload. False: none for now. */
 static bool take_shown(struct console *c) {
-        int n = flow_fill(&c->shown);
+        int n = c->tint.size > 0 ? fill_tinted(c) : fill_plain(c);
 
-        if (n > 0) {
-                c->last = c->shown.data[n - 1];
-                if (c->log)
-                        console_log_take(c->log, c->shown.data, (size_t) n);
-        } else if (n != -EAGAIN)
+        if (n <= 0 && n != -EAGAIN)
                 c->hung_up = true; /* -EIO: nobody has the other end open (pty(7)), until somebody opens it again */
         return n > 0;
 }
@@ -184,9 +220,24 @@ static enum hot_key take_typed(struct console *c) {
         return wanted;
 }
 
+/* With the rest of the screen. */
+static void tint_begin(struct console *c, const char *background) {
+        tint_init(&c->tint, background);
+        if (c->tint.size > 0)
+                c->shown.end = (size_t) (stpcpy(stpcpy(c->shown.data, c->tint.sequence), "\033[J") - c->shown.data);
+}
+
+static void tint_end(struct console *c) {
+        static const char plain[] = "\033[0m";
+
+        if (c->tint.size > 0 && c->out.terminal)
+                (void) !write(c->out.fd, plain, sizeof(plain) - 1);
+}
+
 /* ---- what supervise() calls ---- */
 
-void console_start(struct console *c, enum console_mode mode, int master, struct console_log *log) {
+void console_start(struct console *c, enum console_mode mode, int master, struct console_log *log,
+                   const char *background) {
         /* Not all of it: the buffers need no zeros. */
         c->mode = mode;
         c->master = master;
@@ -194,6 +245,8 @@ void console_start(struct console *c, enum console_mode mode, int master, struct
         c->shown.begin = c->shown.end = c->typed.begin = c->typed.end = 0;
         c->in = c->out = (struct console_end){ .fd = -EBADF, .old_flags = -1 };
         c->keys = (struct hot_keys){ 0 };
+        tint_init(&c->tint, NULL);
+        c->n_untinted = 0;
         c->hung_up = c->draining = false;
         c->drained = 0;
         c->last = '\n';
@@ -212,6 +265,8 @@ void console_start(struct console *c, enum console_mode mode, int master, struct
                 end_open(&c->in, STDIN_FILENO, O_RDONLY);
                 c->typed.from = c->in.fd;
                 c->typed.to = master;
+                if (c->out.terminal)
+                        tint_begin(c, background);
         }
         console_resize(c);
         modes_set(c);
@@ -317,6 +372,7 @@ bool console_drain(struct console *c) {
 
 void console_stop(struct console *c, bool newline) {
         modes_restore(c);
+        tint_end(c);
         if (newline && c->out.terminal && c->last != '\n')
                 (void) !write(c->out.fd, "\n", 1);
         end_close(&c->in);

@@ -287,6 +287,13 @@ static struct console_log *make_log(const struct run *r, const struct execution 
         return log;
 }
 
+/* What a user says who wants none (no-color.org), and a terminal that has none. */
+static bool has_colors(void) {
+        const char *terminal = getenv("TERM");
+
+        return !*strempty(getenv("NO_COLOR")) && terminal && !streq(terminal, "dumb");
+}
+
 static int supervise_it(struct run *r, struct execution *x, enum payload_end *ret, int *ret_status) {
         AUTO(console_log_freep) struct console_log *log = make_log(r, x);
         struct supervised s = {
@@ -300,6 +307,7 @@ static int supervise_it(struct run *r, struct execution *x, enum payload_end *re
                 .notify_ready = r->spec->notify_ready,
                 .quiet = r->spec->quiet,
                 .log = log,
+                .background = has_colors() ? r->spec->background : NULL,
         };
         int q = supervise(&s, ret, ret_status);
 

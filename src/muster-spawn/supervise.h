@@ -28,6 +28,7 @@ struct supervised {
         bool notify_ready;         /* say READY=1 to our own service manager only when the payload has said so */
         bool quiet;
         struct console_log *log; /* of the console; NULL: none */
+        const char *background;  /* of a terminal that is typed at, as tint_init() takes it; NULL: its own */
 };
 
 /* Blocks the signals that supervise() reads, and those that would end us before we have cleaned up. SIGHUP stays

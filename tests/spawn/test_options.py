@@ -891,6 +891,20 @@ class TestConsole:
         container.expect("-> pts/0")
         assert container.end() == 0
 
+    @pytest.mark.parametrize("color, environment, tinted", [
+        ("44", {"TERM": "xterm"}, True), ("48;5;17", {"TERM": "xterm"}, True), ("", {"TERM": "xterm"}, False),
+        ("44", {"TERM": "dumb"}, False), ("44", {"TERM": "xterm", "NO_COLOR": "1"}, False)])
+    def test_background(self, box, containers, color, environment, tinted):
+        """The colour is there from the beginning to the end, also when the payload takes it away, and only on a terminal."""
+        script = r"printf 'a\033[31mb\033[0mc\033[0;41md\n'; seq 3000 | while read n; do printf '\033[m%s\n' $n; done"
+        begin, again, end = (f"\033[{color}m\033[J", f"\033[{color}m", "\033[0m") if tinted else ("", "", "")
+        container = containers(spawn.OURS, box, f"--background={color}", "--console=interactive", terminal=(24, 80),
+                               environment=environment, command=["sh", "-c", script])
+        assert container.end() == 0
+        numbers = "".join(f"\033[m{again}{n}\r\n" for n in range(1, 3001))
+        assert container.text == f"{begin}a\033[31mb\033[0m{again}c\033[0;41md\r\n{numbers}{end}"
+        assert "\033" not in spawn.run(spawn.OURS, box, "--background=44", "--pipe", command=["echo", "plain"]).output
+
     def test_read_only(self, sh, target, box, containers):
         assert "/dev/pts/0" in sh(self.script, "--console=read-only")
         container = containers(target, box, "--console=read-only", terminal=(24, 80),
