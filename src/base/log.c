@@ -25,8 +25,8 @@ enum log_level log_get_max_level(void) {
 int log_full(enum log_level level, int error, const struct log_fields *fields, const char *format, ...) {
         static const struct log_fields none;
         char line[LINE_MAX_BYTES];
+        int n, before = errno; /* whoever logs may look at it afterwards */
         va_list ap;
-        int n;
 
         if (!sink || level > max_level)
                 return error;
@@ -38,5 +38,6 @@ int log_full(enum log_level level, int error, const struct log_fields *fields, c
                 snprintf(line + n, sizeof(line) - (size_t) n, ": %m.");
         }
         sink(level, fields ? fields : &none, line);
+        errno = before;
         return error;
 }

@@ -56,6 +56,7 @@ static void take_line(const char *line, size_t size, struct notify_text *ret) {
 }
 
 int notify_text_decode(const char *text, size_t size, struct notify_text *ret) {
+        static const char no_name[] = "stored"; /* what sd_pid_notify_with_fds(3) calls them then */
         const char *end;
 
         if (size > NOTIFY_TEXT_MAX)
@@ -65,7 +66,7 @@ int notify_text_decode(const char *text, size_t size, struct notify_text *ret) {
         if (size == 0 || memchr(text, '\0', size))
                 return -EBADMSG;
         ret->ready = ret->has_status = ret->store = ret->remove = false;
-        strcpy(ret->fd_name, "stored");
+        memcpy(ret->fd_name, no_name, sizeof(no_name));
         for (end = text + size; text < end;) {
                 const char *newline = memchr(text, '\n', (size_t) (end - text));
                 size_t line = (size_t) ((newline ? newline : end) - text);
