@@ -243,6 +243,9 @@ def test_program(box, fort, users):
 def test_program_is_read_only(box, fort, starts):
     """Once where the kernel lets a program say which file it is, twice where it does not: then, too, from a mount of its own."""
     program, trace = spawn.program(spawn.OURS), fort.place / "trace"
+    headers = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
+    if " INTERP " in headers:
+        pytest.skip("the program is not linked statically")
     refuse = [] if starts == 1 else ["--inject=prctl:error=EPERM:when=1"]  # the question whether it may
     words = ["strace", "-f", "-qq", f"--output={trace}", "--trace=execve,execveat,prctl", *refuse, program, "--quiet",
              "--register=no", "--keep-unit", "--pipe", f"--directory={box.root}", "--as-pid2", "sh", "-c",
@@ -252,9 +255,26 @@ def test_program_is_read_only(box, fort, starts):
     assert "truncate EROFS" in result.stdout and "(muster-stub)" in result.stdout, result
     calls = trace.read_text()
     trace.unlink()
-    if "PR_SET_MM_MAP" not in calls:
-        pytest.skip("the program is not linked statically")
+    assert "PR_SET_MM_MAP" in calls, calls
     assert len(re.findall(r'execveat\(\d+, ""', calls)) == starts - 1, calls
+
+
+def test_tables_are_read_only(box, containers):
+    """What the start alone writes to (RELRO) is not left writable by a C library that does not see to it."""
+    program = spawn.program(spawn.OURS)
+    headers = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
+    address = int(re.search(r"GNU_RELRO +\S+ (0x[0-9a-f]+)", headers)[1], 16) & ~0xfff
+    container = containers(spawn.OURS, box, command=["sh", "-c", "echo there; sleep 1000"])
+    container.expect("there")
+    runner = pathlib.Path(f"/proc/{container.process.pid}")
+    inode = os.stat(program).st_ino
+    maps = [(int(line[0].split("-")[0], 16), int(line[0].split("-")[1], 16), line[1], int(line[2], 16))
+            for line in map(str.split, (runner / "maps").read_text().splitlines()) if int(line[4]) == inode]
+    base = next(begin for begin, _, _, offset in maps if offset == 0)
+    protection = next(p for begin, end, p, _ in maps if begin <= base + address < end)
+    container.signal(signal.SIGTERM)
+    assert container.end(timeout=5) == 1
+    assert protection.startswith("r--"), maps
 
 
 def test_program_as_interpreter(box, fort):
