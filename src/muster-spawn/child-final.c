@@ -211,7 +211,12 @@ static int stub(struct execution *x, const struct step *s) {
         used = append(environment, used, sizeof(environment), value_of(x->plan->payload.environment, "container="));
         used = append(environment, used, sizeof(environment),
                       value_of(x->plan->payload.environment, "container_uuid="));
-        return stub_init(&x->mask, environment, used, walk_on, &rest);
+        return stub_init(&(struct stub){ .mask = &x->mask,
+                                         .environment = environment,
+                                         .size = used,
+                                         .program = x->program,
+                                         .payload = walk_on,
+                                         .data = &rest });
 }
 
 /* What the caller ignores (nohup(1), a daemon's SIGPIPE) would be ignored in all that the payload starts, as long as it lives. The

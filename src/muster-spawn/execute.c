@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -19,6 +20,7 @@
 #include "sys/bare-call.h"
 #include "sys/clone-beside.h"
 #include "sys/fileio.h"
+#include "sys/process-life.h"
 #include "sys/remove-tree.h"
 
 #define CHILD_GUARD 4096
@@ -51,13 +53,18 @@ static char **copy_pointers(char *const *strings) {
 int execution_init(struct execution *x, const struct plan *plan) {
         x->plan = plan;
         x->ignored = ignored_signals();
-        x->channel[0] = x->channel[1] = x->network = x->notify = x->fifo = x->terminal = x->pidfd = -EBADF;
+        x->channel[0] = x->channel[1] = x->network = x->notify = x->fifo = x->terminal = x->program = x->pidfd = -EBADF;
         x->trees = reallocarray(NULL, (size_t) plan->n_trees, sizeof(*x->trees));
         x->argv = copy_pointers(plan->payload.argv);
         if (!x->trees || !x->argv)
                 return -ENOMEM;
         for (int i = 0; i < plan->n_trees; i++)
                 x->trees[i] = -EBADF;
+        if (plan->stub_is_program) { /* from the mount that is read-only */
+                x->program = openat(AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC);
+                if (x->program < 0)
+                        return -errno;
+        }
         return channel_pair(x->channel);
 }
 
@@ -95,6 +102,7 @@ void execution_done(struct execution *x) {
         close_fd(&x->notify);
         close_fd(&x->fifo);
         close_fd(&x->terminal);
+        close_fd(&x->program);
         close_fd(&x->pidfd);
         for (size_t i = strv_length(x->throw_away); i-- > 0;)
                 remove_tree(x->throw_away[i]);
@@ -195,6 +203,14 @@ static pid_t clone_in(int network, const struct execution *x, struct clone_args 
         return pid;
 }
 
+/* The stub init is a program before the payload is one, which is in our memory until then. */
+static void call_it_starting(struct execution *x) {
+        if (!x->plan->stub_is_program || !x->plan->shares_memory)
+                return;
+        BARE(prctl, PR_GET_NAME, x->name);
+        BARE(prctl, PR_SET_NAME, PROCESS_STARTING);
+}
+
 int execute_clone(struct execution *x) {
         struct clone_args args = {
                 .flags = x->plan->clone_flags | CLONE_PIDFD,
@@ -207,6 +223,7 @@ int execute_clone(struct execution *x) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t) x->cgroup->birth;
         }
+        call_it_starting(x);
         pid = x->network < 0 ? clone_here(x, &args) : clone_in(x->network, x, &args);
         if (pid < 0)
                 return log_error_errno(pid, "cannot start a process in new namespaces");
@@ -277,6 +294,8 @@ int execute_go(struct execution *x) {
         if (r < 0 && r != -EPIPE && r != -ECONNRESET) /* it failed already, and has said why */
                 return log_error_errno(r, "cannot let the payload start");
         r = follow_child(x);
+        if (*x->name)
+                BARE(prctl, PR_SET_NAME, x->name);
         close_trees(x);
         return r;
 }

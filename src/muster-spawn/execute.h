@@ -29,6 +29,8 @@ struct execution {
         int notify;     /* the notify socket */
         int fifo;       /* STEP_KEEP_OPEN */
         int terminal;   /* master of the payload's terminal */
+        int program;    /* the runner's own, which the stub init becomes; or -EBADF */
+        char name[16];  /* the runner's, which is another one meanwhile; prctl(2), PR_GET_NAME */
         pid_t pid;
         int pidfd;
         sigset_t mask;    /* of the payload */

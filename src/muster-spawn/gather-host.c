@@ -23,6 +23,7 @@
 #include "muster-spawn/payload-cgroup.h"
 #include "sys/bare-call.h"
 #include "sys/fileio.h"
+#include "sys/read-only-self.h"
 
 #define SMALL_FILE 65536
 #define CREDENTIAL_MAX (1U << 20)
@@ -118,6 +119,13 @@ static bool in_initial_userns(void) {
         struct stat st;
 
         return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == 0xEFFFFFFDU;
+}
+
+/* The payload's user, whoever that is, has to be allowed to execute it. */
+static bool starts_bare(void) {
+        struct stat st;
+
+        return read_only_start_state.bare && stat("/proc/self/exe", &st) == 0 && (st.st_mode & 0111) == 0111;
 }
 
 /* Those of every Linux, whose numbers are fixed: the kernel's admin-guide/devices.txt. Only who may make none has to see whether the
@@ -373,6 +381,7 @@ int gather_host(const struct spec *spec, const struct payload_cgroup *cgroup, st
 
         own_capabilities(f);
         f->in_initial_userns = in_initial_userns();
+        f->starts_bare = spec->start_mode == START_PID2 && starts_bare();
         passed_descriptors(f);
         limits(f);
         f->terminal_type = getenv("TERM");

@@ -27,9 +27,18 @@ static uint64_t namespaces(const struct chapter *c) {
         return flags;
 }
 
+/* The next program that PID 1 starts would get the label that is meant for the payload; and its filter may keep it from starting. */
+static bool stub_is_program(const struct spec *s, const struct facts *f) {
+        bool denies = false;
+
+        for (size_t i = 0; i < s->n_syscall_rules; i++)
+                denies |= s->syscall_rules[i].deny;
+        return s->start_mode == START_PID2 && f->starts_bare && !s->selinux_context && !denies;
+}
+
 /* A stub init stays, and would stay in the runner; who shares memory shares its score, too (oom_score_adj: proc(5)). */
-static bool may_share_memory(const struct spec *s) {
-        return s->start_mode != START_PID2 && !s->oom_score_adjust_set;
+static bool may_share_memory(const struct spec *s, const struct plan *p) {
+        return (s->start_mode != START_PID2 || p->stub_is_program) && !s->oom_score_adjust_set;
 }
 
 static bool has_custom_root(const struct spec *s) {
@@ -147,7 +156,8 @@ int plan_build(const struct spec *spec, const struct facts *facts, void (*warn)(
                 c.etc_writable = false;
         ownership(&c);
         plan.clone_flags = namespaces(&c);
-        plan.shares_memory = may_share_memory(spec);
+        plan.stub_is_program = stub_is_program(spec, facts);
+        plan.shares_memory = may_share_memory(spec, &plan);
         r = chapters(&c, diag);
         sort_by_phase(&plan);
         if (r >= 0 && plan.error < 0)

@@ -263,7 +263,12 @@ static const char *rule_privileges(const struct walk *w, const struct step *s) {
 }
 
 static const char *rule_memory(const struct walk *w, const struct step *s) {
-        return has(s, OWN_MEMORY) && w->plan->shares_memory ? "the runner's memory is not the child's alone" : NULL;
+        bool leaves = s->kind == STEP_STUB_INIT && w->plan->stub_is_program;
+
+        if (leaves && w->seen[STEP_EXEC_LABEL])
+                return "it would run with the program's label";
+        return has(s, OWN_MEMORY) && !leaves && w->plan->shares_memory ? "the runner's memory is not the child's alone"
+                                                                       : NULL;
 }
 
 static const char *rule_end(const struct walk *w, const struct step *s) {

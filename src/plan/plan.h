@@ -175,6 +175,7 @@ struct plan {
         struct step *steps;
         size_t n_steps, allocated;
         uint64_t clone_flags; /* PLAN_CLONE_* */
+        bool stub_is_program; /* the stub init is the runner's program, started again; else what the runner's memory was is hidden */
         bool shares_memory; /* the child may use the runner's until the program starts: a copy is most of what a process costs */
         int n_trees;
         struct plan_payload payload;

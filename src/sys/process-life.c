@@ -48,10 +48,12 @@ static bool is_starting(int proc_fd) {
         AUTO_FREE char *own = NULL, *parents = NULL;
         struct life life;
 
-        if (read_life(proc_fd, &life) < 0 || !(life.flags & FLAG_NEVER_EXECUTED))
+        if (read_life(proc_fd, &life) < 0 || proc_read(life.parent, "comm", &parents, NULL) < 0)
                 return false;
-        return read_record_at(proc_fd, "comm", 64, &own, NULL) == 0 &&
-               proc_read(life.parent, "comm", &parents, NULL) == 0 && streq(own, parents);
+        if (streq(parents, PROCESS_STARTING "\n"))
+                return true;
+        return (life.flags & FLAG_NEVER_EXECUTED) && read_record_at(proc_fd, "comm", 64, &own, NULL) == 0 &&
+               streq(own, parents);
 }
 
 int process_await_start(int proc_fd) {

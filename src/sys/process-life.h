@@ -12,5 +12,7 @@ bool process_is_ending(int proc_fd);
 
 /* Waits until it is the program that it is to be. A runner tells of its child before that has given up its rights, and has left the
  * root of the host: until it becomes the first program inside it has executed nothing, and is called as the runner is; an init that is
- * part of the runner itself has another name. -EBUSY: it took longer than ten seconds. */
+ * part of the runner itself has another name. Where another child may still be in the runner's memory when that one is a program, the
+ * runner calls itself PROCESS_STARTING until it is not. -EBUSY: it took longer than ten seconds. */
+#define PROCESS_STARTING "(muster-start)"
 int process_await_start(int proc_fd);

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import termios
 import threading
@@ -55,6 +56,22 @@ int main(int argc, char **argv) {
         for (;;)
                 pause();
 }
+"""
+
+
+# A parent that is called as a runner is while its payload starts, until it reads something; its child is a program.
+NAMED = """
+import pathlib, subprocess, sys
+name = pathlib.Path("/proc/self/comm")
+own = name.read_text()
+name.write_text("(muster-start)")
+child = subprocess.Popen(["sleep", "1000"])
+print(child.pid, flush=True)
+sys.stdin.buffer.read(1)
+name.write_text(own)
+sys.stdin.buffer.read(1)
+child.kill()
+child.wait()
 """
 
 
@@ -683,6 +700,22 @@ def test_before_it_runs(musterd, tmp_path):
         os.waitpid(child, 0)
         os.close(go)
         os.close(told)
+
+
+def test_before_the_payload_runs(musterd):
+    """The small init of --as-pid2 is a program, and its payload still in the runner's memory, which says so by its name."""
+    runner = subprocess.Popen([sys.executable, "-c", NAMED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    try:
+        with world.Varlink() as v:
+            v.register("early", int(runner.stdout.readline()))
+        process = subprocess.Popen([MUSTER, "exec", "early", "echo", "ran"], stdout=subprocess.PIPE, env=ENVIRONMENT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        runner.stdin.write(b"x")
+        assert process.communicate(timeout=20)[0] == b"ran\n"
+    finally:
+        runner.stdin.close()
+        runner.wait(20)
 
 
 # ---- hostile machines ----

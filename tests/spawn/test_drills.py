@@ -256,7 +256,38 @@ def test_program_is_read_only(box, fort, starts):
     calls = trace.read_text()
     trace.unlink()
     assert "PR_SET_MM_MAP" in calls, calls
-    assert len(re.findall(r'execveat\(\d+, ""', calls)) == starts - 1, calls
+    again = re.findall(r'execveat\(\d+, "", \["([^"]+)"', calls)
+    assert len(again) == starts and again[-1] == "(muster-stub)", calls
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere the stub init has a copy of the runner's memory")
+def test_starting_is_told(box, fort):
+    """From when the stub init is a program until the payload is one the runner says by its name that nobody may join."""
+    program = spawn.program(spawn.OURS)
+    headers = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
+    if " INTERP " in headers:
+        pytest.skip("the program is not linked statically")
+    held = ["strace", "-f", "-qq", "--output=/dev/null", "--trace=execve", "--inject=execve:delay_enter=2000000:when=1"]
+    process = subprocess.Popen([*held, program, "--quiet", "--register=no", "--keep-unit", "--pipe", f"--directory={box.root}",
+                                "--as-pid2", "sh", "-c", "echo there; read end"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    world.wait_until(lambda: names_below(process.pid)[1:] == ["(muster-stub)", "(muster-start)"], "the stub init")
+    held = names_below(process.pid)
+    assert process.stdout.readline() == b"there\n"
+    world.wait_until(lambda: names_below(process.pid) == ["muster-spawn", "(muster-stub)", "sh"], "the runner's own name")
+    process.communicate(b"\n", timeout=20)
+    assert held == ["(muster-start)", "(muster-stub)", "(muster-start)"] and process.returncode == 0
+
+
+def names_below(pid):
+    """Of the process' child, of that one's, and so on."""
+    names = []
+    try:
+        while children := pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            pid = children[0]
+            names.append(pathlib.Path(f"/proc/{pid}/comm").read_text().strip())
+    except OSError:
+        pass
+    return names
 
 
 def test_tables_are_read_only(box, containers):

@@ -58,6 +58,7 @@ static const struct {
         { "stdio_is_terminal", AT(stdio_is_terminal) },
         { "in_initial_userns", AT(in_initial_userns) },
         { "has_user_namespaces", AT(has_user_namespaces) },
+        { "starts_bare", AT(starts_bare) },
         { "has_kcore", AT(has_kcore) },
         { "has_selinux", AT(has_selinux) },
         { "knows_context", AT(knows_context) },

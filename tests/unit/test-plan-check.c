@@ -138,6 +138,8 @@ BREAK(filter_gone, drop(p, STEP_FILTER); drop(p, STEP_STUB_INIT))
 BREAK(after_stub, insert(p, p->n_steps - 1, (struct step){ .kind = STEP_NO_NEW_PRIVILEGES, .phase = PHASE_FINAL }))
 BREAK(after_exec, insert(p, p->n_steps, (struct step){ .kind = STEP_NO_NEW_PRIVILEGES, .phase = PHASE_FINAL }))
 BREAK(memory, p->shares_memory = true)
+BREAK(memory_and_program, p->stub_is_program = p->shares_memory = true; drop(p, STEP_EXEC_LABEL))
+BREAK(stub_label, p->stub_is_program = true)
 BREAK(no_program, strv_free(p->payload.candidates); p->payload.candidates = NULL)
 BREAK(no_exec, drop(p, STEP_EXEC))
 BREAK(no_limits, drop(p, STEP_RLIMITS))
@@ -197,6 +199,8 @@ static const struct {
         { break_after_stub, "only the program can follow the stub init" },
         { break_after_exec, "nothing can follow the program" },
         { break_memory, "the runner's memory is not the child's alone" },
+        { break_memory_and_program, "oom-score : the runner's memory is not the child's alone" },
+        { break_stub_label, "stub-init : it would run with the program's label" },
         { break_no_program, "there is no program" },
         { break_no_exec, "no step exec" },
         { break_no_limits, "no step limits" },

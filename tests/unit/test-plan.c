@@ -173,6 +173,41 @@ static void test_flags(void **state) {
         world_done(&w);
 }
 
+/* Where the stub init can become a program, it leaves the runner's memory; where not, it must never have been in it. */
+static void test_stub_and_memory(void **state) {
+        static const struct {
+                const char *words, *facts;
+                bool stub_is_program, shares_memory;
+        } cases[] = {
+                { "muster-spawn -D /srv/web /bin/sh", "like v2\n", false, true },
+                { "muster-spawn -D /srv/web /bin/sh", "like v2\nstarts_bare yes\n", false, true },
+                { "muster-spawn -D /srv/web --oom-score-adjust=5 /bin/sh", "like v2\n", false, false },
+                { "muster-spawn -D /srv/web -a /bin/sh", "like v2\n", false, false },
+                { "muster-spawn -D /srv/web -a /bin/sh", "like v2\nstarts_bare yes\n", true, true },
+                { "muster-spawn -D /srv/web -a --oom-score-adjust=5 /bin/sh", "like v2\nstarts_bare yes\n", true,
+                  false },
+                { "muster-spawn -D /srv/web -a --system-call-filter=bpf /bin/sh", "like v2\nstarts_bare yes\n", true,
+                  true },
+                { "muster-spawn -D /srv/web -a --system-call-filter=~execveat /bin/sh", "like v2\nstarts_bare yes\n",
+                  false, false },
+                { "muster-spawn -D /srv/web -a -Z u:r:t /bin/sh",
+                  "like v2\nstarts_bare yes\nhas_selinux yes\nknows_context yes\n", false, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct world w;
+                struct plan p;
+
+                world(cases[i].words, cases[i].facts, &w);
+                must_build(&w, &p);
+                if (p.stub_is_program != cases[i].stub_is_program || p.shares_memory != cases[i].shares_memory)
+                        fail_msg("%s, %s: program %d, memory %d", cases[i].words, cases[i].facts, p.stub_is_program,
+                                 p.shares_memory);
+                plan_done(&p);
+                world_done(&w);
+        }
+}
+
 static void test_too_many_trees(void **state) {
         AUTO_BUF struct buf more = BUF_EMPTY;
         struct diag d = { 0 };
@@ -248,9 +283,13 @@ static void test_print_without_memory(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_contents),  cmocka_unit_test(test_owners),
-                cmocka_unit_test(test_flags),     cmocka_unit_test(test_too_many_trees),
-                cmocka_unit_test(test_no_memory), cmocka_unit_test(test_print_without_memory),
+                cmocka_unit_test(test_contents),
+                cmocka_unit_test(test_owners),
+                cmocka_unit_test(test_flags),
+                cmocka_unit_test(test_stub_and_memory),
+                cmocka_unit_test(test_too_many_trees),
+                cmocka_unit_test(test_no_memory),
+                cmocka_unit_test(test_print_without_memory),
         };
 
         cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -33,6 +33,19 @@ static void run_payload(void *userdata) {
         _exit(99);
 }
 
+static void start_stub(payload_fn payload, int ready) {
+        struct payload p = { payload, ready };
+        sigset_t none;
+
+        sigemptyset(&none);
+        stub_init(&(struct stub){ .mask = &none,
+                                  .environment = SHOWN,
+                                  .size = sizeof(SHOWN),
+                                  .program = -EBADF,
+                                  .payload = run_payload,
+                                  .data = &p });
+}
+
 /* Starts the stub with a payload that must not return; it closes `ready`, or writes to it, when it can be looked at. */
 static pid_t start(payload_fn payload, int *ret_ready) {
         int ready[2];
@@ -42,11 +55,8 @@ static pid_t start(payload_fn payload, int *ret_ready) {
         pid = fork_into(ISOLATED, NULL);
         assert_true(pid >= 0);
         if (pid == 0) {
-                sigset_t none;
-
                 prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
-                sigemptyset(&none);
-                stub_init(&none, SHOWN, sizeof(SHOWN), run_payload, &(struct payload){ payload, ready[1] });
+                start_stub(payload, ready[1]);
                 _exit(99);
         }
         close(ready[1]);
@@ -290,11 +300,8 @@ static unsigned open_descriptors(pid_t pid) {
 }
 
 static int show_yourself(void) {
-        sigset_t none;
-
-        sigemptyset(&none);
         /* In a user namespace, the descriptors of /proc belong to nobody there; looking is the parent's business. */
-        stub_init(&none, SHOWN, sizeof(SHOWN), run_payload, &(struct payload){ wait_forever, STDIN_FILENO });
+        start_stub(wait_forever, STDIN_FILENO);
         return 99;
 }
 

@@ -302,7 +302,12 @@ static void stub(const struct inside *i) {
         sigset_t none;
 
         sigemptyset(&none);
-        stub_init(&none, shown, sizeof(shown), wait_as_payload, (void *) i);
+        stub_init(&(struct stub){ .mask = &none,
+                                  .environment = shown,
+                                  .size = sizeof(shown),
+                                  .program = -EBADF,
+                                  .payload = wait_as_payload,
+                                  .data = (void *) i });
         _exit(93);
 }
 
