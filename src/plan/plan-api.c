@@ -52,7 +52,7 @@ static void sys_skeleton(struct chapter *c) {
                 const char *target = plan_printf(c->plan, "/sys/%s", kept[i]);
 
                 directory(c, target);
-                bind(c, plan_printf(c->plan, "/sys/full/%s", kept[i]), target, API_ATTRIBUTES | read_only, WHY);
+                bind(c, plan_printf(c->plan, "/sys/full/%s", kept[i]), target, 0, WHY); /* with that one's attributes */
         }
         s = plan_add(c->plan, PHASE_CHILD, STEP_UNMOUNT, WHY);
         s->target = "/sys/full";
