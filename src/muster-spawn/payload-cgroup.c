@@ -329,8 +329,22 @@ static bool may_not(int r) {
         return r == -EROFS || r == -EACCES || r == -EPERM || r == -ENOENT;
 }
 
+/* To be born elsewhere is to move there, and whoever moves a process has to be allowed to write to cgroup.procs of the group above both
+ * places (the kernel's admin-guide/cgroup-v2.rst, "Delegation Containment"). Without root that is our own group, if any. */
+static bool may_move(const struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
+        AUTO_FREE char *path = NULL;
+
+        if (!wish->unprivileged || !d->v2)
+                return true;
+        return asprintf(&path, "%s%s/cgroup.procs", d->mount, d->own) >= 0 && access(path, W_OK) == 0;
+}
+
 static int make_one(struct payload_cgroup_dir *d, const struct payload_cgroup_wish *wish) {
-        int r = make_at(d, wish, wish->place);
+        int r;
+
+        if (!may_move(d, wish))
+                return 0;
+        r = make_at(d, wish, wish->place);
 
         if (may_not(r) && wish->place == PLACE_SCOPE)
                 r = make_at(d, wish, PLACE_BELOW);

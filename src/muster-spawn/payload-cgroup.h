@@ -20,8 +20,9 @@ enum payload_cgroup_place {
 struct payload_cgroup_wish {
         enum payload_cgroup_place place;
         const char *slice, *unit;
-        uint32_t owner;   /* who may write in the payload's group; 0: root */
-        bool controllers; /* v2: the payload gets every controller there is, as an init wants it */
+        uint32_t owner;    /* who may write in the payload's group; 0: root */
+        bool unprivileged; /* we are not the host's root, and groups may be somebody else's */
+        bool controllers;  /* v2: the payload gets every controller there is, as an init wants it */
         unsigned
                 limited; /* bit per enum cgroup_controller that the scope is limited by: hierarchies of v1 that have it, too */
 };

@@ -122,6 +122,7 @@ static int make_cgroup(struct run *r) {
                 .unit = r->unit,
                 .limited = scope_policy_controllers(&r->policy),
                 .owner = s->users_mode == USERS_NO ? 0 : r->facts.uid_base,
+                .unprivileged = s->unprivileged,
                 .controllers = s->start_mode == START_BOOT,
         };
         q = payload_cgroup_make(&r->cgroup, &r->wish);

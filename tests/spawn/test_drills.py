@@ -10,6 +10,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -258,6 +259,22 @@ def test_program_is_read_only(box, fort, starts):
     assert "PR_SET_MM_MAP" in calls, calls
     again = re.findall(r'execveat\(\d+, "", \["([^"]+)"', calls)
     assert len(again) == starts and again[-1] == "(muster-stub)", calls
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere every child has a copy of the runner's memory")
+@pytest.mark.parametrize("options, shared", [((), True), (("--as-pid2",), True), (("--oom-score-adjust=1",), False)])
+def test_memory_is_not_copied(box, fort, options, shared):
+    """What makes a start quick, and does nothing else that could be seen: whose memory the child has, and which C library."""
+    program, trace = spawn.program(spawn.OURS), fort.place / "trace"
+    headers = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
+    if " INTERP " in headers:
+        pytest.skip("the program is not linked statically")
+    subprocess.run(["strace", "-f", "-qq", f"--output={trace}", "--trace=clone3", program, "--quiet", "--register=no", "--keep-unit",
+                    "--pipe", f"--directory={box.root}", *options, "true"], stdin=subprocess.DEVNULL, check=True, timeout=30)
+    calls = [line for line in trace.read_text().splitlines() if "CLONE_NEWNS" in line]
+    trace.unlink()
+    assert len(calls) == 1 and ("CLONE_VM" in calls[0]) == shared, calls
+    assert not shutil.which("musl-gcc") or b"GNU C Library" not in pathlib.Path(program).read_bytes()
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere the stub init has a copy of the runner's memory")
