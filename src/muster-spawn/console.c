@@ -220,24 +220,25 @@ static enum hot_key take_typed(struct console *c) {
         return wanted;
 }
 
-/* With the rest of the screen. */
-static void tint_begin(struct console *c, const char *background) {
-        tint_init(&c->tint, background);
+/* The colour is for the rest of the screen, too. */
+static void look_begin(struct console *c, const struct console_look *look) {
+        char *end = stpcpy(c->shown.data, look->begin);
+
+        tint_init(&c->tint, look->background);
         if (c->tint.size > 0)
-                c->shown.end = (size_t) (stpcpy(stpcpy(c->shown.data, c->tint.sequence), "\033[J") - c->shown.data);
+                end = stpcpy(stpcpy(end, c->tint.sequence), "\033[J");
+        c->shown.end = (size_t) (end - c->shown.data);
+        c->look = look;
 }
 
-static void tint_end(struct console *c) {
-        static const char plain[] = "\033[0m";
-
-        if (c->tint.size > 0 && c->out.terminal)
-                (void) !write(c->out.fd, plain, sizeof(plain) - 1);
+static void tell(struct console *c, const char *text) {
+        (void) !write(c->out.fd, text, strlen(text));
 }
 
 /* ---- what supervise() calls ---- */
 
 void console_start(struct console *c, enum console_mode mode, int master, struct console_log *log,
-                   const char *background) {
+                   const struct console_look *look) {
         /* Not all of it: the buffers need no zeros. */
         c->mode = mode;
         c->master = master;
@@ -251,6 +252,7 @@ void console_start(struct console *c, enum console_mode mode, int master, struct
         c->drained = 0;
         c->last = '\n';
         c->log = log;
+        c->look = NULL;
         if (mode == CONSOLE_PIPE)
                 return;
         c->shown.from = master;
@@ -265,8 +267,8 @@ void console_start(struct console *c, enum console_mode mode, int master, struct
                 end_open(&c->in, STDIN_FILENO, O_RDONLY);
                 c->typed.from = c->in.fd;
                 c->typed.to = master;
-                if (c->out.terminal)
-                        tint_begin(c, background);
+                if (c->out.terminal && look)
+                        look_begin(c, look);
         }
         console_resize(c);
         modes_set(c);
@@ -372,9 +374,12 @@ bool console_drain(struct console *c) {
 
 void console_stop(struct console *c, bool newline) {
         modes_restore(c);
-        tint_end(c);
+        if (c->tint.size > 0)
+                tell(c, "\033[0m");
         if (newline && c->out.terminal && c->last != '\n')
-                (void) !write(c->out.fd, "\n", 1);
+                tell(c, "\n");
+        if (c->look)
+                tell(c, c->look->end);
         end_close(&c->in);
         end_close(&c->out);
         if (c->spare >= 0)

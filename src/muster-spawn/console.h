@@ -10,6 +10,7 @@
 #include "base/hot-keys.h"
 #include "base/tint.h"
 #include "muster-spawn/console-log.h"
+#include "muster-spawn/console-look.h"
 #include "spec/spec.h"
 
 #define CONSOLE_BUFFER 4096
@@ -42,17 +43,18 @@ struct console {
         struct tint tint;
         char untinted[CONSOLE_BUFFER / 4]; /* read, and not in shown yet */
         size_t n_untinted;
-        char last;               /* byte shown */
-        struct console_log *log; /* borrowed; NULL: none */
+        char last;                       /* byte shown */
+        struct console_log *log;         /* borrowed; NULL: none */
+        const struct console_look *look; /* borrowed; NULL: nothing was told to the terminal */
 };
 
 /* What to wait for; poll(2) slots. */
 enum { CONSOLE_POLL_MASTER, CONSOLE_POLL_IN, CONSOLE_POLL_OUT, _CONSOLE_POLL_MAX };
 
-/* master and log are borrowed; log may be NULL. background: of tint_init(), for a terminal that is typed at. With CONSOLE_PIPE there is nothing to do, nor, without a log, with
- * CONSOLE_PASSIVE before console_drain(). */
+/* master, log and look are borrowed; log may be NULL, and so may look, which is for a terminal that is typed at. With CONSOLE_PIPE there
+ * is nothing to do, nor, without a log, with CONSOLE_PASSIVE before console_drain(). */
 void console_start(struct console *c, enum console_mode mode, int master, struct console_log *log,
-                   const char *background);
+                   const struct console_look *look);
 /* Fills all slots, -1 where there is nothing to wait for. Returns the timeout, in milliseconds. */
 int console_poll(const struct console *c, struct pollfd slots[static _CONSOLE_POLL_MAX]);
 /* Moves bytes as far as that goes without waiting; what the user asked for by hot keys. */

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "client/console-logs.h"
 #include "muster-spawn/console-log.h"
+#include "muster-spawn/console-look.h"
 #include "muster-spawn/execute.h"
 #include "muster-spawn/gather.h"
 #include "muster-spawn/lock.h"
@@ -288,13 +289,6 @@ static struct console_log *make_log(const struct run *r, const struct execution 
         return log;
 }
 
-/* What a user says who wants none (no-color.org), and a terminal that has none. */
-static bool has_colors(void) {
-        const char *terminal = getenv("TERM");
-
-        return !*strempty(getenv("NO_COLOR")) && terminal && !streq(terminal, "dumb");
-}
-
 static int supervise_it(struct run *r, struct execution *x, enum payload_end *ret, int *ret_status) {
         AUTO(console_log_freep) struct console_log *log = make_log(r, x);
         struct supervised s = {
@@ -308,10 +302,15 @@ static int supervise_it(struct run *r, struct execution *x, enum payload_end *re
                 .notify_ready = r->spec->notify_ready,
                 .quiet = r->spec->quiet,
                 .log = log,
-                .background = has_colors() ? r->spec->background : NULL,
         };
-        int q = supervise(&s, ret, ret_status);
+        struct console_look look;
+        int q;
 
+        if (s.console == CONSOLE_INTERACTIVE) {
+                console_look_make(&look, r->spec, &r->facts);
+                s.look = &look;
+        }
+        q = supervise(&s, ret, ret_status);
         if (q < 0)
                 return log_error_errno(q, "cannot watch the payload");
         x->pid = 0; /* reaped */

@@ -272,7 +272,7 @@ int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status
         w.signals = signals;
         w.stopping = w.killed = w.ended = w.interrupted = false;
         notify_relay_start(&w.notify, s->notify, s->pid);
-        console_start(&w.console, s->console, s->terminal, s->log, s->background);
+        console_start(&w.console, s->console, s->terminal, s->log, s->look);
         notify_relay_started(&w.notify, !s->notify_ready);
         r = loop(&w);
         if (r >= 0 && s->log)

@@ -27,8 +27,8 @@ struct supervised {
         int kill_signal;           /* to PID 1 on SIGTERM, SIGINT and SIGHUP; 0: none, then it is killed at once */
         bool notify_ready;         /* say READY=1 to our own service manager only when the payload has said so */
         bool quiet;
-        struct console_log *log; /* of the console; NULL: none */
-        const char *background;  /* of a terminal that is typed at, as tint_init() takes it; NULL: its own */
+        struct console_log *log;         /* of the console; NULL: none */
+        const struct console_look *look; /* NULL: nothing is told to the terminal */
 };
 
 /* Blocks the signals that supervise() reads, and those that would end us before we have cleaned up. SIGHUP stays

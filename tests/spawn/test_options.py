@@ -40,6 +40,7 @@ NOT_YET = {
     "--forward-journal-max-files": "3", "--port": "80", "--private-users-delegate": "1", "--user": None,
 }
 CAPABILITIES_DEFAULT = 0xfdecafff
+BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
 NET_ADMIN, CHOWN, SYS_TIME, MKNOD, NET_BIND = 1 << 12, 1 << 0, 1 << 25, 1 << 27, 1 << 10
 
 
@@ -68,6 +69,11 @@ def sh(target, box):
         run.result = result
         return result.output
     return run
+
+
+def without_context(text):
+    """What was shown, without what tells a terminal whose output it is."""
+    return re.sub(r"\033\]3008;[^\033]*\033\\|\033\[2[23];2t|\033\]2;[^\033]*\033\\|\033\[!p\033\[0m\033\[\?7h", "", text)
 
 
 def options_of_help():
@@ -895,15 +901,39 @@ class TestConsole:
         ("44", {"TERM": "xterm"}, True), ("48;5;17", {"TERM": "xterm"}, True), ("", {"TERM": "xterm"}, False),
         ("44", {"TERM": "dumb"}, False), ("44", {"TERM": "xterm", "NO_COLOR": "1"}, False)])
     def test_background(self, box, containers, color, environment, tinted):
-        """The colour is there from the beginning to the end, also when the payload takes it away, and only on a terminal."""
+        """The colour is there from the beginning to the end, also when the payload takes it away, and only on a terminal. Around it the
+        terminal is told whose output that is (test_terminal_is_told)."""
         script = r"printf 'a\033[31mb\033[0mc\033[0;41md\n'; seq 3000 | while read n; do printf '\033[m%s\n' $n; done"
         begin, again, end = (f"\033[{color}m\033[J", f"\033[{color}m", "\033[0m") if tinted else ("", "", "")
         container = containers(spawn.OURS, box, f"--background={color}", "--console=interactive", terminal=(24, 80),
                                environment=environment, command=["sh", "-c", script])
         assert container.end() == 0
         numbers = "".join(f"\033[m{again}{n}\r\n" for n in range(1, 3001))
-        assert container.text == f"{begin}a\033[31mb\033[0m{again}c\033[0;41md\r\n{numbers}{end}"
+        assert without_context(container.text) == f"{begin}a\033[31mb\033[0m{again}c\033[0;41md\r\n{numbers}{end}"
         assert "\033" not in spawn.run(spawn.OURS, box, "--background=44", "--pipe", command=["echo", "plain"]).output
+
+    @pytest.mark.parametrize("environment, record, title", [
+        ({"TERM": "xterm"}, True, True), ({"TERM": "xterm", "NO_COLOR": "1"}, True, False), ({"TERM": "dumb"}, False, False),
+        ({"TERM": ""}, False, False)])
+    def test_terminal_is_told(self, box, containers, environment, record, title):
+        container = containers(spawn.OURS, box, "--hostname=inner", terminal=(24, 80), environment=environment,
+                               command=["sh", "-c", r"printf 'a\nb'; exit 3"])
+        assert container.end() == 3
+        host = os.uname().nodename
+        fields = f"user=root;hostname={host};(machineid=[0-9a-f]{{32}};)?bootid={BOOT_ID};pid={container.process.pid};" \
+                 r"comm=muster-spawn;container=box;type=container"
+        expected = r"\033\]3008;start=(?P<id>[0-9a-f]{32});" + fields + r"\033\\" if record else ""
+        expected += r"\033\[22;2t\033\]2;Container box on " + re.escape(host) + r"\033\\" if title else ""
+        expected += "a\r\nb\r?\n?"
+        expected += r"\033\[23;2t\033\[!p\033\[0m\033\[\?7h" if title else ""
+        expected += r"\033\]3008;end=(?P=id)\033\\" if record else ""
+        assert re.fullmatch(expected, container.text), (container.text, expected)
+
+    def test_terminal_is_not_told(self, box, containers):
+        """Where nobody types at it, and where there is none."""
+        for mode in ("read-only", "passive"):
+            container = containers(spawn.OURS, box, f"--console={mode}", terminal=(24, 80), command=["echo", "a"])
+            assert container.end() == 0 and "\033" not in container.text, container.text
 
     def test_read_only(self, sh, target, box, containers):
         assert "/dev/pts/0" in sh(self.script, "--console=read-only")
