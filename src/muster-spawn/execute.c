@@ -15,6 +15,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "muster-spawn/channel.h"
 #include "muster-spawn/payload-cgroup.h"
 #include "sys/bare-call.h"
@@ -119,6 +120,7 @@ void execution_done(struct execution *x) {
 /* One sentence: what was to be done, to what, because of what. */
 static int tell(const struct execution *x, uint32_t index, int error, enum log_level level) {
         const struct step *s = index < x->plan->n_steps ? &x->plan->steps[index] : NULL;
+        const char *source = s && s->kind != STEP_WRITE ? s->source : NULL; /* what is written is not for a line */
 
         if (!s)
                 log_full(level, error, NULL, "cannot enter the control group of the payload");
@@ -130,10 +132,11 @@ static int tell(const struct execution *x, uint32_t index, int error, enum log_l
                          "/sbin/init");
         else if (s->kind == STEP_EXEC)
                 log_full(level, error, NULL, "cannot start %s", x->plan->payload.argv[0]);
+        else if (s->kind == STEP_STUB_INIT)
+                log_full(level, error, NULL, "cannot start a process beside the small init (--as-pid2)");
         else
-                log_full(level, error, NULL, "%s: cannot %s %s%s%s", s->why, step_kind_to_string(s->kind),
-                         s->source && s->kind != STEP_WRITE ? s->source : "", s->source && s->target ? " " : "",
-                         s->target ? s->target : "");
+                log_full(level, error, NULL, "%s: cannot %s%s%s%s%s", s->why, step_kind_to_string(s->kind),
+                         source ? " " : "", strempty(source), s->target ? " " : "", strempty(s->target));
         return error;
 }
 

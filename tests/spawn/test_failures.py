@@ -183,6 +183,9 @@ class TestTree:
     def test_no_executable(self, box, options):
         self.refused(box, *options, command=["/etc/passwd"], words=["/etc/passwd", "Permission denied"])
 
+    def test_no_second_process(self, box):
+        self.refused(box, "--as-pid2", "--user=54321", "--rlimit=NPROC=1", words=["--as-pid2", "temporarily unavailable"])
+
     def test_machine_id(self, box):
         (box.root / "etc/machine-id").write_text("garbage\n")
         self.refused(box, words=["machine id", "/etc/machine-id"])
