@@ -3,6 +3,8 @@
 """start: what it costs to start a container, beside the peers that are installed. Usage: bench/start.py BUILD [OPTION...]
 
   --rounds=N   how often each is started; they take turns (30)
+  --processors=N   all of it on so many of them (all): where to wake an idle one takes long, as in some virtual machines,
+               that is what counts for a program that starts others, however little it does itself
   --tree=DIR   the OS tree, which the peers write to (build/bench/tree-start, made when it is missing)
   --smoke      two rounds, no verdict: does it still work?
 
@@ -258,16 +260,18 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--processors", type=int, default=os.cpu_count())
     parser.add_argument("--tree", type=pathlib.Path, default=TOP / "build" / "bench" / "tree-start")
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--peaks", type=pathlib.Path, help=argparse.SUPPRESS)  # where to write them, and nothing else
     options = parser.parse_args()
     build, options.tree = options.build.resolve(), options.tree.resolve()
+    os.sched_setaffinity(0, range(options.processors))
     if "MUSTER_SANDBOX" not in os.environ:
         if not options.tree.exists():
             options.tree.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run([TOP / "tools" / "os-tree", "bookworm", options.tree], check=True)
-        with tempfile.NamedTemporaryFile() as file:
+        with tempfile.NamedTemporaryFile(dir=build) as file:  # /tmp is the sandbox's own
             subprocess.run([sys.executable, str(SANDBOX), "v1", sys.executable, *sys.argv, f"--peaks={file.name}"])
             os.environ["BENCH_PEAKS"] = pathlib.Path(file.name).read_text()
         os.execv(sys.executable, [sys.executable, str(SANDBOX), "v2", sys.executable, *sys.argv])
@@ -276,7 +280,7 @@ def main():
         return
     if options.smoke:
         options.rounds = 2
-    print(f"# {platform.release()} {platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+    print(f"# {platform.release()} {platform.machine()}, {len(os.sched_getaffinity(0))} processors, load {os.getloadavg()[0]:.1f}")
     values = measure(options, build)
     values |= json.loads(os.environ.get("BENCH_PEAKS") or "{}")
     units = {"wall": "ms", "boot": "ms", "cpu": "ms", "calls": "calls", "peak": "KiB"}

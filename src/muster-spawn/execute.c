@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "muster-spawn/channel.h"
+#include "muster-spawn/idmap-ns.h"
 #include "muster-spawn/payload-cgroup.h"
 #include "sys/bare-call.h"
 #include "sys/clone-beside.h"
@@ -300,5 +301,6 @@ int execute_go(struct execution *x) {
         if (*x->name)
                 BARE(prctl, PR_SET_NAME, x->name);
         close_trees(x);
+        idmap_settle();
         return r;
 }

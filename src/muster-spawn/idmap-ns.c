@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A namespace lives as long as somebody holds it: a child is born into it, and is ended as soon as the descriptor is open. */
+/* A namespace lives as long as somebody holds it: a child is born into it, and is killed as soon as the descriptor is open. Its end is
+ * not waited for, which can take longer than all the rest: an idle processor has to wake up for it. */
 #include "muster-spawn/idmap-ns.h"
 
 #include <errno.h>
@@ -104,18 +105,28 @@ static void hold(void *userdata) {
         bare_exit(0);
 }
 
+/* One at a time, since it may still be on the stack. */
+static pid_t holder;
+
+void idmap_settle(void) {
+        if (holder > 0)
+                waitpid(holder, NULL, 0);
+        holder = 0;
+}
+
 static int new_namespace(const struct range *users, const struct range *groups) {
+        static pid_t runner;
+        static _Alignas(16) char stack[4096];
         struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
-        _Alignas(16) char stack[4096];
-        pid_t holder, runner = getpid();
         int r;
 
+        idmap_settle();
+        runner = getpid();
         holder = clone_beside(&args, stack, sizeof(stack), hold, &runner);
         if (holder < 0)
                 return holder;
         r = namespace_of(holder, users, groups);
         kill(holder, SIGKILL);
-        waitpid(holder, NULL, 0);
         return r;
 }
 

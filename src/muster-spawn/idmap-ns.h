@@ -15,6 +15,9 @@ int idmap_namespace_for(pid_t pid, enum spec_idmap kind, int tree, int root, con
 /* The namespace by which `count` owners from on_disk on are shown as those from `shown` on. Returns a descriptor. */
 int idmap_namespace(uint32_t on_disk, uint32_t shown, uint32_t count);
 
+/* Reaps what these leave, when there is time. */
+void idmap_settle(void);
+
 /* A detached copy of the mount at path, and of those below it, that shows its owners so. Fails where one of the
  * file systems cannot, or is mapped already. */
 int idmap_clone(const char *path, uint32_t on_disk, uint32_t shown, uint32_t count);

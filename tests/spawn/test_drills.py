@@ -295,6 +295,16 @@ def test_starting_is_told(box, fort):
     assert held == ["(muster-start)", "(muster-stub)", "(muster-start)"] and process.returncode == 0
 
 
+def test_no_other_child(box, containers):
+    """Who holds a user namespace for a mount is killed, and soon reaped."""
+    container = containers(spawn.OURS, box, "--private-users=pick", command=["sh", "-c", "echo there; sleep 1000"])
+    container.expect("there")
+    children = pathlib.Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children")
+    world.wait_until(lambda: len(children.read_text().split()) == 1, "the other child to be reaped")
+    container.signal(signal.SIGTERM)
+    assert container.end(timeout=5) == 1
+
+
 def names_below(pid):
     """Of the process' child, of that one's, and so on."""
     names = []
