@@ -289,7 +289,13 @@ static struct console_log *make_log(const struct run *r, const struct execution 
         return log;
 }
 
-static int supervise_it(struct run *r, struct execution *x, enum payload_end *ret, int *ret_status) {
+/* Not while the payload starts: it was in our memory until then, and may have been on another processor, which has to be told of each
+ * page that is given back. */
+static void forget(void *plan) {
+        plan_done(plan);
+}
+
+static int supervise_it(struct run *r, struct execution *x, struct plan *plan, enum payload_end *ret, int *ret_status) {
         AUTO(console_log_freep) struct console_log *log = make_log(r, x);
         struct supervised s = {
                 .machine = r->facts.machine,
@@ -302,6 +308,8 @@ static int supervise_it(struct run *r, struct execution *x, enum payload_end *re
                 .notify_ready = r->spec->notify_ready,
                 .quiet = r->spec->quiet,
                 .log = log,
+                .idle = forget,
+                .data = plan,
         };
         struct console_look look;
         int q;
@@ -318,13 +326,7 @@ static int supervise_it(struct run *r, struct execution *x, enum payload_end *re
         return 0;
 }
 
-/* While the payload has enough to do with itself. */
-static void settle(struct run *r, struct plan *plan) {
-        payload_cgroup_settle(&r->cgroup, &r->wish);
-        plan_done(plan);
-}
-
-/* Once through: 0, and how the payload ended; negative: it never ran. The plan is gone then. */
+/* Once through: 0, and how the payload ended; negative: it never ran. The plan may be gone then. */
 static int run_once(struct run *r, struct plan *plan, enum payload_end *ret, int *ret_status) {
         struct execution x = { 0 };
         int q = execution_init(&x, plan);
@@ -338,8 +340,8 @@ static int run_once(struct run *r, struct plan *plan, enum payload_end *ret, int
                 log_error_errno(q, "cannot start");
         uid_range_settled(&r->tree->range);
         if (q >= 0) {
-                settle(r, plan);
-                q = supervise_it(r, &x, ret, ret_status);
+                payload_cgroup_settle(&r->cgroup, &r->wish);
+                q = supervise_it(r, &x, plan, ret, ret_status);
         }
         end(r, &x);
         payload_cgroup_remove(&r->cgroup);

@@ -5,12 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -24,9 +22,11 @@
 #include "spec/spec.h"
 #include "sys/block-device.h"
 #include "sys/cgroup.h"
+#include "sys/device-program.h"
 #include "sys/fileio.h"
 
 #define DEVICES_TABLE "/proc/devices"
+#define RULES_AT_ONCE 16
 
 /* ---- asking ---- */
 
@@ -106,8 +106,16 @@ static int make_limits(const struct scope_text *t, const struct payload_cgroup *
 /* ---- devices ---- */
 
 static int add_rule(struct scope_policy *p, const struct device_rule *rule) {
+        struct device_rule *more;
+
         if (p->n_devices >= DEVICE_RULES_MAX)
                 return -E2BIG;
+        if (p->n_devices % RULES_AT_ONCE == 0) {
+                more = reallocarray(p->devices, p->n_devices + RULES_AT_ONCE, sizeof(*more));
+                if (!more)
+                        return -ENOMEM;
+                p->devices = more;
+        }
         p->devices[p->n_devices++] = *rule;
         return 0;
 }
@@ -191,9 +199,6 @@ static int make_devices(const struct spec *s, const struct scope_text *t, struct
         p->devices_asked = t->n_devices > 0 || t->device_policy == DEVICE_POLICY_STRICT;
         if (t->device_policy == DEVICE_POLICY_AUTO && t->n_devices == 0)
                 return 0;
-        p->devices = calloc(DEVICE_RULES_MAX, sizeof(*p->devices));
-        if (!p->devices)
-                return -ENOMEM;
         p->devices_limited = true;
         for (size_t i = 0; r >= 0 && t->device_policy != DEVICE_POLICY_STRICT && i < n_device_rules_container; i++)
                 r = add_rule(p, &device_rules_container[i]);
@@ -285,25 +290,12 @@ static int write_lines(const struct scope_policy *p, int fd) {
 }
 
 static int attach_program(const struct scope_policy *p, int fd) {
+        bool usual = !p->devices_asked && p->n_devices == n_device_rules_container;
         AUTO_FREE struct device_instruction *code = NULL;
-        AUTO_CLOSE int program = -EBADF;
-        union bpf_attr load = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE },
-                       attach = { .attach_type = BPF_CGROUP_DEVICE };
         size_t n;
         int r = device_rules_program(p->devices, p->n_devices, &code, &n);
 
-        if (r < 0)
-                return r;
-        load.insns = (uint64_t) (uintptr_t) code;
-        load.insn_cnt = (uint32_t) n;
-        load.license = (uint64_t) (uintptr_t) "LGPL-2.1-or-later"; /* it calls nothing that asks for another */
-        program = (int) syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
-        if (program < 0)
-                return -errno;
-        attach.target_fd = (uint32_t) fd;
-        attach.attach_bpf_fd = (uint32_t) program;
-        attach.attach_flags = BPF_F_ALLOW_MULTI; /* a guest that is a service manager attaches its own below */
-        return syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof(attach)) < 0 ? -errno : 0;
+        return r < 0 ? r : device_program_attach(fd, code, n, usual);
 }
 
 /* The hierarchy of v1 where there is one: there it costs a few writes. The group has the program for as long as it exists. */

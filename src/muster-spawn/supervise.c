@@ -24,6 +24,7 @@
 
 #define EXIT_REBOOT 133 /* what service managers take for the wish to be started again */
 #define SERVICE_MANAGER_PID 1
+#define IDLE_MSEC 1000
 #define LAST_WORDS_MAX 64U /* datagrams that are read after the end */
 
 enum { POLL_PAYLOAD, POLL_SIGNALS, POLL_NOTIFY, POLL_CONSOLE, _POLL_MAX = POLL_CONSOLE + _CONSOLE_POLL_MAX };
@@ -36,6 +37,7 @@ struct watch {
         bool stopping, killed; /* asked to end; sent SIGKILL */
         bool ended;
         bool interrupted; /* while the last output is written */
+        bool was_idle;
         siginfo_t end;
 };
 
@@ -197,6 +199,16 @@ static int handle(struct watch *w, const struct pollfd slots[static _POLL_MAX]) 
         return slots[POLL_PAYLOAD].revents ? reap(w) : 0;
 }
 
+static int idle_timeout(const struct watch *w) {
+        return w->was_idle || !w->s->idle ? -1 : IDLE_MSEC;
+}
+
+static void be_idle(struct watch *w) {
+        if (!w->was_idle && w->s->idle)
+                w->s->idle(w->s->data);
+        w->was_idle = true;
+}
+
 static int log_timeout(const struct watch *w) {
         return w->s->log ? console_log_timeout(w->s->log) : -1;
 }
@@ -215,9 +227,11 @@ static int loop(struct watch *w) {
                 };
                 int timeout = shorter(console_poll(&w->console, slots + POLL_CONSOLE), log_timeout(w)), r;
 
-                r = poll(slots, _POLL_MAX, timeout);
+                r = poll(slots, _POLL_MAX, shorter(timeout, idle_timeout(w)));
                 if (r < 0 && errno != EINTR)
                         return -errno;
+                if (r == 0)
+                        be_idle(w);
                 if (w->s->log)
                         console_log_idle(w->s->log);
                 if (r < 0)
@@ -270,7 +284,7 @@ int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status
                 return -errno;
         w.s = s;
         w.signals = signals;
-        w.stopping = w.killed = w.ended = w.interrupted = false;
+        w.stopping = w.killed = w.ended = w.interrupted = w.was_idle = false;
         notify_relay_start(&w.notify, s->notify, s->pid);
         console_start(&w.console, s->console, s->terminal, s->log, s->look);
         notify_relay_started(&w.notify, !s->notify_ready);

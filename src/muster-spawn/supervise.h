@@ -29,6 +29,8 @@ struct supervised {
         bool quiet;
         struct console_log *log;         /* of the console; NULL: none */
         const struct console_look *look; /* NULL: nothing is told to the terminal */
+        void (*idle)(void *data); /* called once, when there was nothing to do for a while, if ever; NULL: nothing */
+        void *data;
 };
 
 /* Blocks the signals that supervise() reads, and those that would end us before we have cleaned up. SIGHUP stays

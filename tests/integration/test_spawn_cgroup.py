@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """muster-spawn's control groups on a host without systemd: limits, devices, registration, and what is left behind."""
+import ctypes
 import os
 import pathlib
+import struct
 import subprocess
 
 import pytest
@@ -223,6 +225,106 @@ def test_bound_device(spawn):
     """What is bound into the container may be used there."""
     _, out, err = spawn("true >/dev/kmsg && echo opened; mknod /dev/k c 1 11 && echo made", "--bind=/dev/kmsg").end()
     assert out == "opened\n", err
+
+
+BPF = pathlib.Path("/sys/fs/bpf")
+KEPT = BPF / "muster"
+SYS_BPF = {"x86_64": 321, "aarch64": 280}.get(os.uname().machine)
+
+
+@pytest.fixture
+def place():
+    """Where programs can be kept, empty."""
+    if not os.path.ismount(BPF):
+        pytest.skip("there is no bpf file system here")
+    clear_place()
+    yield KEPT
+    clear_place()
+
+
+def clear_place():
+    if KEPT.exists():
+        for path in KEPT.iterdir():
+            path.unlink()
+        KEPT.rmdir()
+
+
+def bpf_calls(build, tree, *options):
+    """The commands of bpf(2) of a start, in which only the usual devices can be used."""
+    trace = tree.place / "trace"
+    words = ["strace", "-f", "-qq", f"--output={trace}", "--trace=bpf", str(world.spawn_program(build)), "--quiet",
+             f"--directory={tree.root}", "--machine=box", "--pipe", *options, "/bin/sh", "-c", DEVICES]
+    result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert result.stdout.split() == ALWAYS, result
+    calls = [line.split("bpf(")[1].split(",")[0] for line in trace.read_text().splitlines() if "bpf(" in line]
+    trace.unlink()
+    return calls
+
+
+@pytest.mark.modes("v2")
+def test_device_program_is_kept(build, tree, place):
+    """What takes the kernel half a millisecond to check and compile, it does once."""
+    assert bpf_calls(build, tree) == ["BPF_PROG_LOAD", "BPF_PROG_ATTACH", "BPF_OBJ_PIN"]
+    name, = place.iterdir()
+    assert place.stat().st_mode & 0o7777 == 0o700 and name.name.startswith("device-")
+    assert bpf_calls(build, tree) == ["BPF_OBJ_GET", "BPF_PROG_ATTACH"]
+    assert bpf_calls(build, tree, "--bind=/dev/kmsg") == ["BPF_PROG_LOAD", "BPF_PROG_ATTACH"]  # a program of its own
+    assert list(place.iterdir()) == [name]
+
+
+@pytest.mark.modes("v2")
+@pytest.mark.parametrize("owner, mode", [(65534, 0o700), (0, 0o770), (0, 0o707), (0, 0o755)])
+def test_device_program_of_others(build, tree, place, owner, mode):
+    """Where somebody else could have put another program nothing is taken, and nothing is put."""
+    bpf_calls(build, tree)
+    place.chmod(mode)
+    os.chown(place, owner, owner)
+    assert bpf_calls(build, tree) == ["BPF_PROG_LOAD", "BPF_PROG_ATTACH"]
+    assert len(list(place.iterdir())) == 1
+
+
+@pytest.mark.modes("v2")
+def test_device_program_by_a_link(build, tree, place, tmp_path):
+    other = BPF / "other"
+    other.mkdir(mode=0o700)
+    place.symlink_to(other)
+    try:
+        assert bpf_calls(build, tree) == ["BPF_PROG_LOAD", "BPF_PROG_ATTACH"]
+        assert not list(other.iterdir())
+    finally:
+        place.unlink()
+        other.rmdir()
+
+
+@pytest.mark.modes("v2")
+@pytest.mark.skipif(SYS_BPF is None, reason="no number of bpf(2) for this machine")
+def test_device_program_is_something_else(build, tree, place):
+    """Under its name is a map: a program is made, as if nothing were there."""
+    bpf_calls(build, tree)
+    path, = place.iterdir()
+    path.unlink()
+    libc = ctypes.CDLL(None, use_errno=True)
+    array = struct.pack("=IIII", 2, 4, 4, 1).ljust(128, b"\0")  # BPF_MAP_TYPE_ARRAY: sizes of key and value, entries
+    fd = libc.syscall(SYS_BPF, 0, array, 128)  # BPF_MAP_CREATE
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    pin = struct.pack("=QI", ctypes.addressof(name), fd).ljust(128, b"\0")
+    assert fd >= 0 and libc.syscall(SYS_BPF, 6, pin, 128) == 0, os.strerror(ctypes.get_errno())  # BPF_OBJ_PIN
+    os.close(fd)
+    assert bpf_calls(build, tree) == ["BPF_OBJ_GET", "BPF_PROG_ATTACH", "BPF_PROG_LOAD", "BPF_PROG_ATTACH"]
+
+
+@pytest.mark.modes("v2")
+def test_device_program_cannot_be_kept(build, tree, place):
+    """No file system for it, or one of another kind."""
+    subprocess.run(["umount", BPF], check=True)
+    try:
+        assert bpf_calls(build, tree) == ["BPF_PROG_LOAD", "BPF_PROG_ATTACH"]
+        subprocess.run(["mount", "-t", "tmpfs", "none", BPF], check=True)
+        assert bpf_calls(build, tree) == ["BPF_PROG_LOAD", "BPF_PROG_ATTACH", "BPF_OBJ_PIN"]
+        assert not list(BPF.iterdir())
+        subprocess.run(["umount", BPF], check=True)
+    finally:
+        subprocess.run(["mount", "-t", "bpf", "-o", "mode=700", "bpf", BPF], check=True)
 
 
 @WITH_V1
