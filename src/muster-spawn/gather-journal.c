@@ -18,10 +18,10 @@
 
 #define JOURNAL "/var/log/journal"
 
-static void host_id(struct facts *f) {
+void gather_machine_id(struct facts *f) {
         AUTO_FREE char *text = NULL;
 
-        if (read_record_at(AT_FDCWD, "/etc/machine-id", 256, &text, NULL) < 0)
+        if (!id128_is_null(&f->machine_id) || read_record_at(AT_FDCWD, "/etc/machine-id", 256, &text, NULL) < 0)
                 return;
         text[strcspn(text, "\n")] = '\0';
         (void) id128_from_string(text, &f->machine_id);
@@ -56,14 +56,17 @@ static bool can_be_shown(const struct spec *s, const struct facts *f) {
 int gather_journal(const struct spec *s, struct facts *f) {
         char path[sizeof(JOURNAL) + 1 + ID128_STRING_SIZE], id[ID128_STRING_SIZE];
         struct inode_info info;
+        bool must = s->link_journal == LINK_JOURNAL_GUEST || s->link_journal == LINK_JOURNAL_HOST;
+        bool kept = false;
         int r;
 
         f->journal = JOURNAL_NO_BASE;
         if (s->link_journal == LINK_JOURNAL_NO || s->ephemeral)
                 return 0;
-        if (id128_is_null(&f->machine_id))
-                host_id(f);
-        if (access(JOURNAL, W_OK) < 0 || !can_be_shown(s, f))
+        kept = access(JOURNAL, W_OK) == 0;
+        if (kept || must) /* else nobody has to know */
+                gather_machine_id(f);
+        if (!kept || !can_be_shown(s, f))
                 return 0;
         snprintf(path, sizeof(path), JOURNAL "/%s", id128_to_string(&f->uuid, id));
         r = inode_info(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &info);

@@ -23,6 +23,8 @@ int gather_suffix(const struct spec *spec, struct facts *facts);
 void gather_selinux(const struct spec *spec, struct facts *facts);
 /* The host. */
 int gather_host(const struct spec *spec, const struct payload_cgroup *cgroup, struct facts *facts, struct diag *diag);
+/* facts->machine_id, the host's. */
+void gather_machine_id(struct facts *facts);
 /* The journal on the host, once the machine's id is known: facts->journal, machine_id. */
 int gather_journal(const struct spec *spec, struct facts *facts);
 /* The tree, once facts->root is known: which entries it has, its machine id, its users. */

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,6 +21,8 @@
 #include "sys/fileio.h"
 #include "sys/mountfd.h"
 #include "sys/path.h"
+
+#define STACK_SIZE 4096
 
 struct owners {
         uid_t uid;
@@ -116,13 +119,20 @@ void idmap_settle(void) {
 
 static int new_namespace(const struct range *users, const struct range *groups) {
         static pid_t runner;
-        static _Alignas(16) char stack[4096];
+        static void *stack; /* mapped: a page more of the program would be a page more at each start */
         struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
         int r;
 
         idmap_settle();
         runner = getpid();
-        holder = clone_beside(&args, stack, sizeof(stack), hold, &runner);
+        if (!stack)
+                stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_POPULATE, -1, 0);
+        if (stack == MAP_FAILED) {
+                stack = NULL;
+                return -ENOMEM;
+        }
+        holder = clone_beside(&args, stack, STACK_SIZE, hold, &runner);
         if (holder < 0)
                 return holder;
         r = namespace_of(holder, users, groups);

@@ -315,6 +315,7 @@ static int supervise_it(struct run *r, struct execution *x, struct plan *plan, e
         int q;
 
         if (s.console == CONSOLE_INTERACTIVE) {
+                gather_machine_id(&r->facts);
                 console_look_make(&look, r->spec, &r->facts);
                 s.look = &look;
         }

@@ -222,6 +222,8 @@ int scope_policy_make(const struct spec *s, const struct payload_cgroup *c, stru
                 r = make_limits(&t, c, &p, diag);
         if (r >= 0)
                 r = make_devices(s, &t, &p, diag);
+        if (r >= 0 && p.devices_limited && find(c, true, NULL))
+                r = device_rules_program(p.devices, p.n_devices, &p.code, &p.n_code);
         if (r >= 0)
                 r = str_replace(&p.slice, s->slice ? s->slice : t.properties.slice);
         scope_text_done(&t);
@@ -245,6 +247,7 @@ void scope_policy_done(struct scope_policy *p) {
         limit_writes_done(&p->limits);
         free(p->slice);
         free(p->devices);
+        free(p->code);
         *p = (struct scope_policy){ .devices = NULL };
 }
 
@@ -291,11 +294,8 @@ static int write_lines(const struct scope_policy *p, int fd) {
 
 static int attach_program(const struct scope_policy *p, int fd) {
         bool usual = !p->devices_asked && p->n_devices == n_device_rules_container;
-        AUTO_FREE struct device_instruction *code = NULL;
-        size_t n;
-        int r = device_rules_program(p->devices, p->n_devices, &code, &n);
 
-        return r < 0 ? r : device_program_attach(fd, code, n, usual);
+        return device_program_attach(fd, p->code, p->n_code, usual);
 }
 
 /* The hierarchy of v1 where there is one: there it costs a few writes. The group has the program for as long as it exists. */

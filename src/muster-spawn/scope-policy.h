@@ -17,6 +17,8 @@ struct scope_policy {
         char *slice; /* --slice=, or --property=Slice=; NULL: not said */
         struct device_rule *devices;
         size_t n_devices;
+        struct device_instruction *code; /* the same as a program, where one is wanted */
+        size_t n_code;
         bool devices_limited; /* only those may be used */
         bool devices_asked;   /* by name: that it cannot be done is a failure then */
 };

@@ -60,7 +60,7 @@ struct facts {
         /* the host */
         bool has_user_namespaces;
         bool starts_bare; /* the runner's program, which the payload's user may execute, can be the stub init: no C library, no loader */
-        struct id128 machine_id; /* null: none */
+        struct id128 machine_id; /* null: none, or nobody has to know */
         char *os_release_path;   /* NULL: none */
         char **host_environment; /* "container_host_id=debian" ... */
         struct facts_device devices[FACTS_DEVICES];

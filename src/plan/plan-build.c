@@ -83,7 +83,7 @@ static void id_map(struct chapter *c) {
 
 /* Chapters write host and child steps side by side; carried out they are phase by phase. Keeps the order inside a phase. */
 static void sort_by_phase(struct plan *p) {
-        size_t *places = reallocarray(NULL, p->n_steps + 1, sizeof(*places)), n = 0; /* where each step goes */
+        unsigned *places = reallocarray(NULL, p->n_steps + 1, sizeof(*places)), n = 0; /* where each step goes */
 
         if (!places) {
                 p->error = -ENOMEM;
@@ -95,7 +95,7 @@ static void sort_by_phase(struct plan *p) {
                                 places[i] = n++;
         for (size_t i = 0; i < p->n_steps; i++)
                 while (places[i] != i) { /* each turn puts one where it goes */
-                        size_t to = places[i];
+                        unsigned to = places[i];
                         struct step s = p->steps[to];
 
                         p->steps[to] = p->steps[i];
