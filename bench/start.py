@@ -9,8 +9,8 @@
   --smoke      two rounds, no verdict: does it still work?
 
 Starts /bin/true of a Debian tree, everything on that is on by default, in the sandbox of the integration tests (cgroup v2).
-Prints `NAME.WHAT VALUE UNIT (MIN .. MAX)`: wall and CPU time, how long a booted tree takes to its login, system calls up to the
-payload's start, the peak of a memory control group with everybody in it, payload and all (of cgroup v1 where v2 has no such
+Prints `NAME.WHAT VALUE UNIT (MIN .. MAX)`: wall and CPU time, how long a booted tree takes to its login, system calls without
+the payload's own, the peak of a memory control group with everybody in it, payload and all (of cgroup v1 where v2 has no such
 controller); then a table of targets. All of it goes to BUILD/bench/start.json.
 """
 import argparse

@@ -46,7 +46,7 @@ struct setup {
 };
 
 struct outcome {
-        int r, end, status;
+        int r, end, status, idles;
 };
 
 struct run {
@@ -84,6 +84,10 @@ static void be_payload(const struct setup *s, const sigset_t *mask, int master, 
         _exit(96);
 }
 
+static void count(void *number) {
+        ++*(int *) number;
+}
+
 static void be_supervisor(const struct setup *s, int outcome, int ready) {
         struct supervised what = {
                 .machine = "test", .terminal = -EBADF, .kill_signal = s->kill_signal, .quiet = true
@@ -112,6 +116,8 @@ static void be_supervisor(const struct setup *s, int outcome, int ready) {
         what.console = s->console;
         what.notify_ready = s->notify_ready;
         what.notify = notify[0];
+        what.idle = count;
+        what.data = &o.idles;
         what.pid = fork_into(s->namespaces, &what.pidfd);
         if (what.pid < 0)
                 _exit(95);
@@ -277,6 +283,34 @@ static void test_killed_from_outside(void **state) {
         assert_int_equal(finish(&r, &o), 1);
         assert_int_equal(o.end, PAYLOAD_SIGNALED);
         assert_int_equal(o.status, SIGKILL);
+}
+
+/* ---- when there is nothing to do ---- */
+
+static void exit_at_once(const struct inside *i) {
+        _exit(0);
+}
+
+static void exit_later(const struct inside *i) {
+        nap(2400);
+        _exit(0);
+}
+
+static void test_idle(void **state) {
+        static const struct {
+                payload_fn payload;
+                int idles;
+        } cases[] = { { exit_at_once, 0 }, { exit_later, 1 } };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct setup s = { .payload = cases[i].payload, .console = CONSOLE_READ_ONLY };
+                struct outcome o;
+                struct run r;
+
+                start(&s, &r);
+                finish(&r, &o);
+                assert_int_equal(o.idles, cases[i].idles);
+        }
 }
 
 /* ---- signals to the supervisor ---- */
@@ -1034,16 +1068,17 @@ static void test_read_only(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ends),         cmocka_unit_test(test_killed_from_outside),
-        cmocka_unit_test(test_signals),      cmocka_unit_test(test_nohup),
-        cmocka_unit_test(test_notify),       cmocka_unit_test(test_last_words),
-        cmocka_unit_test(test_flood),        cmocka_unit_test(test_goodbye),
-        cmocka_unit_test(test_interactive),  cmocka_unit_test(test_control_c),
-        cmocka_unit_test(test_hot_keys),     cmocka_unit_test(test_large_output),
-        cmocka_unit_test(test_stuck_output), cmocka_unit_test(test_broken_output),
-        cmocka_unit_test(test_closed_input), cmocka_unit_test(test_piped_input),
-        cmocka_unit_test(test_reopened),     cmocka_unit_test(test_hung_up),
-        cmocka_unit_test(test_passive),      cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_ends),          cmocka_unit_test(test_killed_from_outside),
+        cmocka_unit_test(test_idle),          cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_nohup),         cmocka_unit_test(test_notify),
+        cmocka_unit_test(test_last_words),    cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_goodbye),       cmocka_unit_test(test_interactive),
+        cmocka_unit_test(test_control_c),     cmocka_unit_test(test_hot_keys),
+        cmocka_unit_test(test_large_output),  cmocka_unit_test(test_stuck_output),
+        cmocka_unit_test(test_broken_output), cmocka_unit_test(test_closed_input),
+        cmocka_unit_test(test_piped_input),   cmocka_unit_test(test_reopened),
+        cmocka_unit_test(test_hung_up),       cmocka_unit_test(test_passive),
+        cmocka_unit_test(test_read_only),
 };
 
 int main(void) {
