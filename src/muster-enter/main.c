@@ -31,6 +31,7 @@
 #include "spec/spec.h"
 #include "sys/clone-beside.h"
 #include "sys/protect-self.h"
+#include "sys/read-only-self.h"
 
 #define STACK_BYTES 65536 /* of the second process; the third goes on there */
 #define ASKING_SECONDS 30 /* a file system of the machine may hang, and then so do we: not for ever */
@@ -197,6 +198,10 @@ static void ignore_signals(void) {
                 signal(ignored[i], SIG_IGN);
 }
 
+/* It is not started by its descriptor for anything else. */
+void start_bare(char *const argv[]) {
+}
+
 int main(int argc, char *argv[]) {
         AUTO(enter_done) struct enter e = { .status = ENTER_FD_STATUS, .leader = LEADER_EMPTY };
         struct diag d = { 0 };
@@ -208,6 +213,7 @@ int main(int argc, char *argv[]) {
                         ENTER_FD_STATUS);
                 return 2;
         }
+        (void) protect_tables();
         (void) protect_self("muster-enter", argv, environ);
         prctl(PR_SET_NAME, spare ? "muster-spare" : "muster-enter", 0, 0,
               0); /* it may have been started by a descriptor */
