@@ -16,7 +16,7 @@ struct terminal_context {
         const char *container; /* what is written from now on comes from there */
 };
 
-/* To be written before, and after; with a title the terminal also gets a title of its own, and what the container has set of modes and
- * colours is taken back at the end. NUL-terminated; their lengths; 0, and an empty text: there is no room. */
+/* To be written before, and after; with a title the terminal also gets a title of its own, and a soft reset at the end, which takes colours and
+ * some modes back. NUL-terminated; their lengths; 0, and an empty text: there is no room. */
 size_t terminal_context_begin(const struct terminal_context *c, bool title, char *buffer, size_t size);
 size_t terminal_context_end(const struct terminal_context *c, bool title, char *buffer, size_t size);

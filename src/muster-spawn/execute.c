@@ -207,9 +207,9 @@ static pid_t clone_in(int network, const struct execution *x, struct clone_args 
         return pid;
 }
 
-/* The stub init is a program before the payload is one, which is in our memory until then. */
+/* The stub init is a program before the payload is one, which is in our memory, or in a copy of it, until then. */
 static void call_it_starting(struct execution *x) {
-        if (!x->plan->stub_is_program || !x->plan->shares_memory)
+        if (!x->plan->stub_is_program)
                 return;
         BARE(prctl, PR_GET_NAME, x->name);
         BARE(prctl, PR_SET_NAME, PROCESS_STARTING);
@@ -298,7 +298,7 @@ int execute_go(struct execution *x) {
         if (r < 0 && r != -EPIPE && r != -ECONNRESET) /* it failed already, and has said why */
                 return log_error_errno(r, "cannot let the payload start");
         r = follow_child(x);
-        if (*x->name)
+        if (r >= 0 && *x->name) /* else it may still be there */
                 BARE(prctl, PR_SET_NAME, x->name);
         close_trees(x);
         idmap_settle();

@@ -120,7 +120,8 @@ void idmap_settle(void) {
 static int new_namespace(const struct range *users, const struct range *groups) {
         static pid_t runner;
         static void *stack; /* mapped: a page more of the program would be a page more at each start */
-        struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+        /* With descriptors of its own the channel to the payload would stay open as long as it does. */
+        struct clone_args args = { .flags = CLONE_NEWUSER | CLONE_FILES, .exit_signal = SIGCHLD };
         int r;
 
         idmap_settle();

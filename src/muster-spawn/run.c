@@ -308,7 +308,7 @@ static int supervise_it(struct run *r, struct execution *x, struct plan *plan, e
                 .notify_ready = r->spec->notify_ready,
                 .quiet = r->spec->quiet,
                 .log = log,
-                .idle = forget,
+                .settled = forget,
                 .data = plan,
         };
         struct console_look look;

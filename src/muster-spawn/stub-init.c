@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -21,7 +22,7 @@
 /* What PID 2 begins with. */
 struct second {
         const struct stub *stub;
-        int hidden[2]; /* a pipe, for PID 1 to close */
+        int hidden[2]; /* a pipe, whose second end PID 1 closes last */
 };
 
 static void second(void *userdata) {
@@ -29,7 +30,8 @@ static void second(void *userdata) {
         char byte;
 
         BARE(close, s->hidden[1]);
-        while (BARE(read, s->hidden[0], &byte, 1) == -EINTR) /* until PID 1 has closed its end, by closing everything */
+        while (BARE(read, s->hidden[0], &byte, 1) ==
+               -EINTR) /* until PID 1 has closed its end, and with that everything */
                 ;
         BARE(close, s->hidden[0]);
         BARE(setsid);
@@ -47,12 +49,23 @@ static int prepare_signals(void) {
         return r < 0 ? r : BARE(rt_sigaction, SIGCHLD, by_default, NULL, _NSIG / 8);
 }
 
-/* All is closed by that, and only then PID 2 goes on: it must not be able to look into what we were. */
-static int become_program(const struct stub *s) {
+/* All but one descriptor. flags: those of close_range(2). */
+static int close_but(int fd, unsigned flags) {
+        int r = fd > 0 ? BARE(close_range, 0, fd - 1, flags) : 0;
+
+        return r < 0 ? r : BARE(close_range, fd + 1, ~0U, flags);
+}
+
+/* Its end of the pipe is closed by the program, when there is nothing any more by which PID 2 could look into what we were. */
+static int become_program(const struct stub *s, int last) {
         const char *title = STUB_TITLE, *empty = "", *environment[STUB_VARIABLES + 1] = { NULL };
         const char *argv[] = { title, NULL };
         size_t n = 0;
+        int r;
 
+        r = close_but(last, CLOSE_RANGE_CLOEXEC);
+        if (r < 0)
+                return r;
         for (const char *e = s->environment; n < STUB_VARIABLES && e < s->environment + s->size; e += strlen(e) + 1)
                 environment[n++] = e;
         return BARE(execveat, s->program, empty, argv, environment, AT_EMPTY_PATH);
@@ -69,7 +82,7 @@ int stub_init(const struct stub *stub) {
         if (stub->program < 0)
                 r = process_areas_find(&areas);
         if (r >= 0)
-                r = BARE(pipe2, s.hidden, O_CLOEXEC);
+                r = BARE(pipe2, s.hidden, 0);
         if (r >= 0)
                 r = prepare_signals();
         if (r < 0)
@@ -78,8 +91,13 @@ int stub_init(const struct stub *stub) {
         if (pid < 0)
                 return pid;
         BARE(chdir, "/"); /* keeps no directory of the container busy */
-        if (stub->program >= 0)
-                return pid == STUB_PAYLOAD ? become_program(stub) : -EPROTO;
-        process_hide(&areas, STUB_TITLE, stub->environment, stub->size);
-        stub_serve(pid);
+        if (stub->program < 0) {
+                process_hide(&areas, STUB_TITLE, stub->environment, stub->size);
+                (void) close_but(s.hidden[1], 0);
+                stub_serve(pid);
+        }
+        r = pid == STUB_PAYLOAD ? become_program(stub, s.hidden[1]) : -EPROTO;
+        BARE(kill, pid, SIGKILL); /* before it finds the pipe closed, or what is on our stack changed */
+        BARE(wait4, pid, NULL, 0, NULL);
+        return r;
 }

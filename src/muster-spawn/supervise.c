@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -24,7 +26,7 @@
 
 #define EXIT_REBOOT 133 /* what service managers take for the wish to be started again */
 #define SERVICE_MANAGER_PID 1
-#define IDLE_MSEC 1000
+#define SETTLE_MSEC 1000
 #define LAST_WORDS_MAX 64U /* datagrams that are read after the end */
 
 enum { POLL_PAYLOAD, POLL_SIGNALS, POLL_NOTIFY, POLL_CONSOLE, _POLL_MAX = POLL_CONSOLE + _CONSOLE_POLL_MAX };
@@ -37,7 +39,7 @@ struct watch {
         bool stopping, killed; /* asked to end; sent SIGKILL */
         bool ended;
         bool interrupted; /* while the last output is written */
-        bool was_idle;
+        int64_t settles;  /* when it has; 0: it has, or nobody wants to know */
         siginfo_t end;
 };
 
@@ -199,14 +201,27 @@ static int handle(struct watch *w, const struct pollfd slots[static _POLL_MAX]) 
         return slots[POLL_PAYLOAD].revents ? reap(w) : 0;
 }
 
-static int idle_timeout(const struct watch *w) {
-        return w->was_idle || !w->s->idle ? -1 : IDLE_MSEC;
+static int64_t now_msec(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void be_idle(struct watch *w) {
-        if (!w->was_idle && w->s->idle)
-                w->s->idle(w->s->data);
-        w->was_idle = true;
+static int settle_timeout(const struct watch *w) {
+        int64_t left;
+
+        if (w->settles == 0)
+                return -1;
+        left = w->settles - now_msec();
+        return left > 0 ? (int) left : 0;
+}
+
+static void settle(struct watch *w) {
+        if (w->settles == 0 || now_msec() < w->settles)
+                return;
+        w->settles = 0;
+        w->s->settled(w->s->data);
 }
 
 static int log_timeout(const struct watch *w) {
@@ -227,11 +242,10 @@ static int loop(struct watch *w) {
                 };
                 int timeout = shorter(console_poll(&w->console, slots + POLL_CONSOLE), log_timeout(w)), r;
 
-                r = poll(slots, _POLL_MAX, shorter(timeout, idle_timeout(w)));
+                r = poll(slots, _POLL_MAX, shorter(timeout, settle_timeout(w)));
                 if (r < 0 && errno != EINTR)
                         return -errno;
-                if (r == 0)
-                        be_idle(w);
+                settle(w);
                 if (w->s->log)
                         console_log_idle(w->s->log);
                 if (r < 0)
@@ -284,7 +298,8 @@ int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status
                 return -errno;
         w.s = s;
         w.signals = signals;
-        w.stopping = w.killed = w.ended = w.interrupted = w.was_idle = false;
+        w.stopping = w.killed = w.ended = w.interrupted = false;
+        w.settles = s->settled ? now_msec() + SETTLE_MSEC : 0;
         notify_relay_start(&w.notify, s->notify, s->pid);
         console_start(&w.console, s->console, s->terminal, s->log, s->look);
         notify_relay_started(&w.notify, !s->notify_ready);

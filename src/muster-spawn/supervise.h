@@ -29,7 +29,8 @@ struct supervised {
         bool quiet;
         struct console_log *log;         /* of the console; NULL: none */
         const struct console_look *look; /* NULL: nothing is told to the terminal */
-        void (*idle)(void *data); /* called once, when there was nothing to do for a while, if ever; NULL: nothing */
+        void (*settled)(
+                void *data); /* called once, a second after supervise(), should it last so long; NULL: nothing */
         void *data;
 };
 

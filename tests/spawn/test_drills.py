@@ -278,7 +278,8 @@ def test_memory_is_not_copied(box, fort, options, shared):
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere the stub init has a copy of the runner's memory")
-def test_starting_is_told(box, fort):
+@pytest.mark.parametrize("options", [(), ("--oom-score-adjust=1",)], ids=["in its memory", "in a copy of it"])
+def test_starting_is_told(box, fort, options):
     """From when the stub init is a program until the payload is one the runner says by its name that nobody may join."""
     program = spawn.program(spawn.OURS)
     headers = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
@@ -286,7 +287,7 @@ def test_starting_is_told(box, fort):
         pytest.skip("the program is not linked statically")
     held = ["strace", "-f", "-qq", "--output=/dev/null", "--trace=execve", "--inject=execve:delay_enter=2000000:when=1"]
     process = subprocess.Popen([*held, program, "--quiet", "--register=no", "--keep-unit", "--pipe", f"--directory={box.root}",
-                                "--as-pid2", "sh", "-c", "echo there; read end"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                                "--as-pid2", *options, "sh", "-c", "echo there; read end"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     world.wait_until(lambda: names_below(process.pid)[1:] == ["(muster-stub)", "(muster-start)"], "the stub init")
     held = names_below(process.pid)
     assert process.stdout.readline() == b"there\n"
@@ -295,8 +296,45 @@ def test_starting_is_told(box, fort):
     assert held == ["(muster-start)", "(muster-stub)", "(muster-start)"] and process.returncode == 0
 
 
-def test_no_other_child(box, containers):
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere the stub init has a copy of the runner's memory")
+def test_stub_has_nothing(box, fort):
+    """However long its start takes, the payload does not run before the small init has closed what the caller left open."""
+    program = spawn.program(spawn.OURS)
+    leaked = os.open(fort.place / "file", os.O_RDONLY)
+    os.dup2(leaked, 700)
+    held = ["strace", "-f", "-qq", "--output=/dev/null", "--trace=execveat", "--inject=execveat:delay_exit=700000"]
+    result = subprocess.run([*held, program, "--quiet", "--register=no", "--keep-unit", "--pipe", f"--directory={box.root}", "--as-pid2",
+                             "sh", "-c", "cat /proc/1/comm; ls /proc/1/fd; cat /proc/1/fd/700"], stdin=subprocess.DEVNULL,
+                            capture_output=True, text=True, pass_fds=[700], timeout=30)
+    os.close(leaked)
+    os.close(700)
+    assert result.stdout == "(muster-stub)\n", result
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere the stub init has a copy of the runner's memory")
+def test_stub_cannot_start(box, fort):
+    """The payload's process, which waits for it, does not go on without it."""
+    program = spawn.program(spawn.OURS)
+    headers = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
+    if " INTERP " in headers:
+        pytest.skip("the program is not linked statically")
+    fail = ["strace", "-f", "-qq", "--output=/dev/null", "--trace=execveat", "--inject=execveat:error=EACCES"]
+    result = subprocess.run([*fail, program, "--quiet", "--register=no", "--keep-unit", "--pipe", f"--directory={box.root}", "--as-pid2",
+                             "touch", "/ran"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+    assert result.returncode == 1 and "--as-pid2" in result.stderr and "Permission denied" in result.stderr, result
+    assert not (box.root / "ran").exists()
+
+
+def test_no_other_child(box, fort, containers):
     """Who holds a user namespace for a mount is killed, and soon reaped."""
+    trace = fort.place / "trace"
+    subprocess.run(["strace", "-qq", f"--output={trace}", "--trace=clone3,fork,clone", spawn.program(spawn.OURS), "--quiet",
+                    "--register=no", "--keep-unit", "--pipe", f"--directory={box.root}", "--private-users=pick", "true"],
+                   stdin=subprocess.DEVNULL, check=True, timeout=30)
+    namespaces = trace.read_text().count("CLONE_NEWUSER")
+    trace.unlink()
+    if namespaces < 2:
+        pytest.skip("no mount of this file system can be mapped, so nobody holds a namespace for one")
     container = containers(spawn.OURS, box, "--private-users=pick", command=["sh", "-c", "echo there; sleep 1000"])
     container.expect("there")
     children = pathlib.Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children")

@@ -46,7 +46,7 @@ struct setup {
 };
 
 struct outcome {
-        int r, end, status, idles;
+        int r, end, status, settled;
 };
 
 struct run {
@@ -116,8 +116,8 @@ static void be_supervisor(const struct setup *s, int outcome, int ready) {
         what.console = s->console;
         what.notify_ready = s->notify_ready;
         what.notify = notify[0];
-        what.idle = count;
-        what.data = &o.idles;
+        what.settled = count;
+        what.data = &o.settled;
         what.pid = fork_into(s->namespaces, &what.pidfd);
         if (what.pid < 0)
                 _exit(95);
@@ -285,7 +285,7 @@ static void test_killed_from_outside(void **state) {
         assert_int_equal(o.status, SIGKILL);
 }
 
-/* ---- when there is nothing to do ---- */
+/* ---- after a second ---- */
 
 static void exit_at_once(const struct inside *i) {
         _exit(0);
@@ -296,10 +296,10 @@ static void exit_later(const struct inside *i) {
         _exit(0);
 }
 
-static void test_idle(void **state) {
+static void test_settled(void **state) {
         static const struct {
                 payload_fn payload;
-                int idles;
+                int settled;
         } cases[] = { { exit_at_once, 0 }, { exit_later, 1 } };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -309,7 +309,7 @@ static void test_idle(void **state) {
 
                 start(&s, &r);
                 finish(&r, &o);
-                assert_int_equal(o.idles, cases[i].idles);
+                assert_int_equal(o.settled, cases[i].settled);
         }
 }
 
@@ -1069,7 +1069,7 @@ static void test_read_only(void **state) {
 
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ends),          cmocka_unit_test(test_killed_from_outside),
-        cmocka_unit_test(test_idle),          cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_settled),       cmocka_unit_test(test_signals),
         cmocka_unit_test(test_nohup),         cmocka_unit_test(test_notify),
         cmocka_unit_test(test_last_words),    cmocka_unit_test(test_flood),
         cmocka_unit_test(test_goodbye),       cmocka_unit_test(test_interactive),
