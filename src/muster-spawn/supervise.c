@@ -6,12 +6,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -38,8 +36,8 @@ struct watch {
         int signals;
         bool stopping, killed; /* asked to end; sent SIGKILL */
         bool ended;
-        bool interrupted; /* while the last output is written */
-        int64_t settles;  /* when it has; 0: it has, or nobody wants to know */
+        bool interrupted;   /* while the last output is written */
+        int unsettled_msec; /* still to be waited; -1: no more */
         siginfo_t end;
 };
 
@@ -201,26 +199,14 @@ static int handle(struct watch *w, const struct pollfd slots[static _POLL_MAX]) 
         return slots[POLL_PAYLOAD].revents ? reap(w) : 0;
 }
 
-static int64_t now_msec(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int settle_timeout(const struct watch *w) {
-        int64_t left;
-
-        if (w->settles == 0)
-                return -1;
-        left = w->settles - now_msec();
-        return left > 0 ? (int) left : 0;
-}
-
-static void settle(struct watch *w) {
-        if (w->settles == 0 || now_msec() < w->settles)
+/* What poll(2) has waited for in vain, which does without a clock. */
+static void settle(struct watch *w, int waited_msec) {
+        if (w->unsettled_msec < 0)
                 return;
-        w->settles = 0;
+        w->unsettled_msec -= waited_msec;
+        if (w->unsettled_msec > 0)
+                return;
+        w->unsettled_msec = -1;
         w->s->settled(w->s->data);
 }
 
@@ -242,10 +228,12 @@ static int loop(struct watch *w) {
                 };
                 int timeout = shorter(console_poll(&w->console, slots + POLL_CONSOLE), log_timeout(w)), r;
 
-                r = poll(slots, _POLL_MAX, shorter(timeout, settle_timeout(w)));
+                timeout = shorter(timeout, w->unsettled_msec);
+                r = poll(slots, _POLL_MAX, timeout);
                 if (r < 0 && errno != EINTR)
                         return -errno;
-                settle(w);
+                if (r == 0)
+                        settle(w, timeout);
                 if (w->s->log)
                         console_log_idle(w->s->log);
                 if (r < 0)
@@ -299,7 +287,7 @@ int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status
         w.s = s;
         w.signals = signals;
         w.stopping = w.killed = w.ended = w.interrupted = false;
-        w.settles = s->settled ? now_msec() + SETTLE_MSEC : 0;
+        w.unsettled_msec = s->settled ? SETTLE_MSEC : -1;
         notify_relay_start(&w.notify, s->notify, s->pid);
         console_start(&w.console, s->console, s->terminal, s->log, s->look);
         notify_relay_started(&w.notify, !s->notify_ready);

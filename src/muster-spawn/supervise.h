@@ -30,7 +30,7 @@ struct supervised {
         struct console_log *log;         /* of the console; NULL: none */
         const struct console_look *look; /* NULL: nothing is told to the terminal */
         void (*settled)(
-                void *data); /* called once, a second after supervise(), should it last so long; NULL: nothing */
+                void *data); /* called once, when there was nothing to do for a second in all, if ever; NULL: nothing */
         void *data;
 };
 
