@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A kept program is trusted by where it is: a directory that nobody but root can write to, below one from which nobody else can take it
- * away, unless root has mounted it so (it is sticky, or root's alone). Its name is made of its instructions, so that another version of ours has another one. */
+ * away, unless root has mounted it so (it is sticky, or root's alone). Its name is made of its instructions, so that another version of
+ * ours has another one. */
 #include "sys/device-program.h"
 
 #include <errno.h>
@@ -67,7 +68,6 @@ static int take(const char *path) {
 /* Whether that works or not. */
 static void put(const char *path, int program) {
         union bpf_attr attributes = { .pathname = (uint64_t) (uintptr_t) path, .bpf_fd = (uint32_t) program };
-
         bool made = mkdir(PLACE, 0700) == 0;
 
         if ((!place_is_ours() || bpf(BPF_OBJ_PIN, &attributes) < 0) && made)
