@@ -31,6 +31,7 @@ struct watch {
         bool channel_open, status_open, started, ended;
         bool reported; /* that it failed: then its end is no news */
         bool timed_out, left, killed;
+        uint64_t early;    /* signals that came before the program ran: bit n - 1 is signal n */
         uint64_t deadline; /* for what comes next, UINT64_MAX: never */
         uint64_t kill_at;
 };
@@ -77,6 +78,15 @@ static void tell(struct watch *w, enum enter_report_kind kind, int32_t value, co
 
 /* ---- the channel ---- */
 
+/* What the client handed on while our own processes were on their way. It may well know earlier than we that the program runs: from
+ * what that writes. */
+static void signal_late(struct watch *w) {
+        for (int sig = 1; sig <= 64; sig++)
+                if (w->early & UINT64_C(1) << (sig - 1))
+                        signal_command(w, sig);
+        w->early = 0;
+}
+
 /* Our own processes have closed it: the program runs, or there is none. */
 static void channel_closed(struct watch *w) {
         w->channel_open = false;
@@ -90,6 +100,7 @@ static void channel_closed(struct watch *w) {
                               ? now_usec() + w->e->session->timeout_usec
                               : UINT64_MAX;
         tell(w, ENTER_REPORT_STARTED, w->pid, NULL, -EBADF);
+        signal_late(w);
 }
 
 static void read_channel(struct watch *w) {
@@ -125,6 +136,8 @@ static void read_status(struct watch *w) {
         if (n == ENTER_SIGNAL_SIZE && sig[0] >= 1 && sig[0] <= 64) {
                 if (w->started)
                         signal_command(w, sig[0]);
+                else
+                        w->early |= UINT64_C(1) << (sig[0] - 1);
                 return;
         }
         if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))

@@ -569,6 +569,25 @@ def test_signals_are_passed_on(plain):
     process.stdout.close()
 
 
+def test_early_signal(plain):
+    """Whoever hears the command knows that it runs, though what waits outside may not yet: no signal is lost."""
+    with world.Varlink() as v:
+        null = os.open("/dev/null", os.O_RDWR)
+        status, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        status.settimeout(20)
+        status.send(bytes([signal.SIGTERM]))
+        message = json.dumps({"method": "org.muster.Machine1.Exec",
+                              "parameters": {"name": plain.name, "arguments": ["sleep", "1000"]}}).encode() + b"\0"
+        socket.send_fds(v.socket, [message], [theirs.fileno(), null, null, null])
+        theirs.close()
+        assert v.answer() == {}
+        reports = list(iter(lambda: status.recv(1000), b""))
+        assert [report[4] for report in reports] == [2, 5], reports  # started, and signaled
+        assert int.from_bytes(reports[1][8:12], "little") == signal.SIGTERM
+        os.close(null)
+        status.close()
+
+
 def test_registry_killed(plain, musterd):
     """A session is between the client and the machine."""
     process = subprocess.Popen([MUSTER, "exec", plain.name, "sh", "-c", "echo up; read x; echo $x; exit 42"],
