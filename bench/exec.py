@@ -22,9 +22,15 @@ NAME = "bench"
 
 
 def milliseconds(command):
+    """With as little of our own as can be: subprocess takes a millisecond itself."""
+    null = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
     begin = time.perf_counter()
-    subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
-    return (time.perf_counter() - begin) * 1000
+    pid = os.posix_spawnp(command[0], command, os.environ, file_actions=null)
+    _, status = os.waitpid(pid, 0)
+    spent = time.perf_counter() - begin
+    if status:
+        sys.exit(f"{' '.join(command)} failed.")
+    return spent * 1000
 
 
 def start(build, tree, booted):
@@ -42,7 +48,7 @@ def main(build, tree, count=200):
     musterd.start()
     booted = (pathlib.Path(tree) / "usr/lib/systemd/systemd").exists()
     machine, leader = start(build, tree, booted)
-    execute = [build / "muster", "exec", NAME, "--"]
+    execute = [str(build / "muster"), "exec", NAME, "--"]
     commands = {"muster exec": [*execute, "true"], "nsenter": ["nsenter", "-a", "-t", str(leader), "/bin/true"]}
     if booted:
         commands["systemd-run"] = ["systemd-run", "-M", NAME, "--quiet", "--wait", "--pipe", "true"]
