@@ -54,5 +54,8 @@ int watch(struct enter *e, int joiner_pidfd);
 /* ---- report.c ---- */
 /* Sends one, with a descriptor (or -EBADF). -EPIPE: nobody listens. */
 int report_send(int socket, enum enter_report_kind kind, int32_t value, const char *text, int fd);
+/* After the last one: what the client has said meanwhile is read, for a socket that is closed over unread packets tells the other side
+ * that the connection was reset before it tells what we sent. */
+void report_done(int socket);
 /* ENTER_REPORT_FAILED with a sentence. */
 void report_failed(int socket, int exit_status, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -238,5 +238,6 @@ int main(int argc, char *argv[]) {
                 r = start(&e, &d);
         if (r < 0)
                 report_failed(e.status, ENTER_EXIT_FAILURE, "%s", *d.text ? d.text : strerror(-r));
+        report_done(e.status);
         return r < 0 ? ENTER_EXIT_FAILURE : 0;
 }

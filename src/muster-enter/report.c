@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "muster-enter/enter.h"
 #include "sys/packet.h"
@@ -25,4 +26,12 @@ void report_failed(int socket, int exit_status, const char *format, ...) {
         vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
         (void) report_send(socket, ENTER_REPORT_FAILED, exit_status, text, -EBADF);
+}
+
+void report_done(int socket) {
+        char byte;
+
+        (void) shutdown(socket, SHUT_RD); /* nothing more can come */
+        while (recv(socket, &byte, sizeof(byte), MSG_DONTWAIT) > 0)
+                ;
 }

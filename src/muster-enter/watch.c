@@ -20,7 +20,8 @@
 #define P_PIDFD 3
 #endif
 #define START_USEC UINT64_C(30000000) /* until the program runs: a frozen machine would have us wait for ever */
-#define GRACE_USEC UINT64_C(5000000)  /* from being asked to end to being killed */
+#define JOINER_MSEC 1000
+#define GRACE_USEC UINT64_C(5000000) /* from being asked to end to being killed */
 
 struct watch {
         struct enter *e;
@@ -49,24 +50,6 @@ static void signal_command(struct watch *w, int sig) {
                 return;
         if (kill(-w->pid, sig) < 0 && w->pidfd >= 0)
                 (void) syscall(SYS_pidfd_send_signal, w->pidfd, sig, NULL, 0);
-}
-
-static void kill_command(struct watch *w) {
-        w->killed = true;
-        w->kill_at = UINT64_MAX;
-        if (w->joiner >= 0)
-                (void) syscall(SYS_pidfd_send_signal, w->joiner, SIGKILL, NULL, 0);
-        signal_command(w, SIGKILL);
-}
-
-static void ask_to_end(struct watch *w, int sig) {
-        if (!w->started) {
-                kill_command(w);
-                return;
-        }
-        signal_command(w, sig);
-        signal_command(w, SIGCONT); /* one that is stopped hears nothing */
-        w->kill_at = now_usec() + GRACE_USEC;
 }
 
 static void tell(struct watch *w, enum enter_report_kind kind, int32_t value, const char *text, int fd) {
@@ -103,7 +86,8 @@ static void channel_closed(struct watch *w) {
         signal_late(w);
 }
 
-static void read_channel(struct watch *w) {
+/* false: nothing has come. */
+static bool read_channel(struct watch *w) {
         uint8_t packet[ENTER_REPORT_MAX];
         struct enter_report report;
         int32_t pid;
@@ -111,10 +95,10 @@ static void read_channel(struct watch *w) {
         ssize_t n = packet_receive(w->e->channel[0], packet, sizeof(packet), &fd);
 
         if (n == -EAGAIN)
-                return;
+                return false;
         if (n <= 0) {
                 channel_closed(w);
-                return;
+                return true;
         }
         if (n == sizeof(pid)) {
                 memcpy(&pid, packet, sizeof(pid));
@@ -125,14 +109,44 @@ static void read_channel(struct watch *w) {
                 tell(w, report.kind, report.value, report.text, fd);
         if (fd >= 0)
                 close(fd);
+        return true;
+}
+
+static void read_all_of_channel(struct watch *w) {
+        while (w->channel_open && read_channel(w))
+                ;
 }
 
 /* ---- the client ---- */
 
+/* The second process is let finish, if it can (in a machine that is frozen it cannot), so that the third is known. */
+static void kill_command(struct watch *w) {
+        struct pollfd joiner = { .fd = w->joiner, .events = POLLIN };
+
+        w->killed = true;
+        w->kill_at = UINT64_MAX;
+        if (w->joiner >= 0 && poll(&joiner, 1, JOINER_MSEC) <= 0)
+                (void) syscall(SYS_pidfd_send_signal, w->joiner, SIGKILL, NULL, 0);
+        read_all_of_channel(w);
+        signal_command(w, SIGKILL);
+}
+
+static void ask_to_end(struct watch *w, int sig) {
+        if (!w->started) {
+                kill_command(w);
+                return;
+        }
+        signal_command(w, sig);
+        signal_command(w, SIGCONT); /* one that is stopped hears nothing */
+        w->kill_at = now_usec() + GRACE_USEC;
+}
+
+/* Whatever it does, it may do because of what the program has written; that it runs is to be read from the channel before. */
 static void read_status(struct watch *w) {
         uint8_t sig[2];
         ssize_t n = recv(w->e->status, sig, sizeof(sig), MSG_DONTWAIT);
 
+        read_all_of_channel(w);
         if (n == ENTER_SIGNAL_SIZE && sig[0] >= 1 && sig[0] <= 64) {
                 if (w->started)
                         signal_command(w, sig[0]);
@@ -228,7 +242,7 @@ static void turn(struct watch *w) {
         if (poll(slots, ELEMENTS(slots), timeout_msec(w)) < 0)
                 return;
         if (slots[0].revents)
-                read_channel(w);
+                (void) read_channel(w);
         if (slots[1].revents)
                 read_status(w);
         if (slots[3].revents) {

@@ -36,9 +36,9 @@ ssize_t packet_receive(int socket, void *data, size_t size, int *ret_fd) {
         ssize_t n;
 
         *ret_fd = -EBADF;
-        do
+        do /* -ECONNRESET: it has left without reading what we said. That comes before what it said itself, and once. */
                 n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-        while (n < 0 && errno == EINTR);
+        while (n < 0 && (errno == EINTR || errno == ECONNRESET));
         if (n < 0)
                 return -errno;
         for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))

@@ -569,23 +569,68 @@ def test_signals_are_passed_on(plain):
     process.stdout.close()
 
 
+class Session:
+    """org.muster.Machine1.Exec by hand, so that what the client does is done when it is wanted."""
+
+    def __init__(self, varlink, machine, *words, early=()):
+        out, theirs_out = os.pipe()
+        null = os.open("/dev/null", os.O_RDWR)
+        self.status, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.status.settimeout(30)
+        for number in early:
+            self.status.send(bytes([number]))
+        message = json.dumps({"method": "org.muster.Machine1.Exec",
+                              "parameters": {"name": machine.name, "arguments": [*words]}}).encode() + b"\0"
+        socket.send_fds(varlink.socket, [message], [theirs.fileno(), null, theirs_out, null])
+        theirs.close()
+        os.close(theirs_out)
+        os.close(null)
+        self.out = os.fdopen(out, "rb", 0)
+        assert varlink.answer() == {}
+
+    def reports(self):
+        """Pairs of kind (codec/enter-protocol.h) and value, to the end."""
+        return [(report[4], int.from_bytes(report[8:12], "little")) for report in iter(lambda: self.status.recv(1000), b"")]
+
+    def close(self):
+        self.status.close()
+        self.out.close()
+
+
 def test_early_signal(plain):
     """Whoever hears the command knows that it runs, though what waits outside may not yet: no signal is lost."""
     with world.Varlink() as v:
-        null = os.open("/dev/null", os.O_RDWR)
-        status, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        status.settimeout(20)
-        status.send(bytes([signal.SIGTERM]))
-        message = json.dumps({"method": "org.muster.Machine1.Exec",
-                              "parameters": {"name": plain.name, "arguments": ["sleep", "1000"]}}).encode() + b"\0"
-        socket.send_fds(v.socket, [message], [theirs.fileno(), null, null, null])
-        theirs.close()
-        assert v.answer() == {}
-        reports = list(iter(lambda: status.recv(1000), b""))
-        assert [report[4] for report in reports] == [2, 5], reports  # started, and signaled
-        assert int.from_bytes(reports[1][8:12], "little") == signal.SIGTERM
-        os.close(null)
-        status.close()
+        session = Session(v, plain, "sleep", "1000", early=[signal.SIGTERM])
+        reports = session.reports()
+        session.close()
+    assert [kind for kind, _ in reports] == [2, 5] and reports[1][1] == signal.SIGTERM, reports  # started, and signaled
+
+
+def test_early_leave(plain):
+    """Whoever hears the command and goes is not taken for one who goes before it runs: it is asked to end, not killed."""
+    words = ["sh", "-c", "trap 'touch /run/asked; exit' HUP; echo up; while :; do sleep 0.05; done"]
+    with world.Varlink() as v:
+        for _ in range(20):
+            session = Session(v, plain, *words)
+            assert session.out.readline() == b"up\n"
+            session.close()
+            world.wait_until(lambda: enter(plain, "rm", "/run/asked").returncode == 0, "the command to be asked")
+    world.wait_until(lambda: not entering() and len(inside(plain)) == 1, "all of it to be gone")
+
+
+def test_signals_that_nobody_reads(plain):
+    """What the client says in vain costs it none of the reports."""
+    with world.Varlink() as v:
+        for _ in range(20):
+            session = Session(v, plain, "sh", "-c", "echo up; exit 7")
+            assert session.out.readline() == b"up\n"
+            try:
+                for _ in range(50):
+                    session.status.send(bytes([signal.SIGWINCH]))
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            assert session.reports()[-1] == (4, 7)
+            session.close()
 
 
 def test_registry_killed(plain, musterd):
