@@ -68,3 +68,14 @@ int register_call_encode(const struct register_call *c, struct buf *out) {
         buf_append_char(out, '\0');
         return buf_error(out);
 }
+
+int unregister_call_encode(const char *name, const struct pidref *leader, struct buf *out) {
+        struct json_text j = JSON_TEXT(out);
+
+        json_text_begin_object(&j, NULL);
+        json_text_string(&j, "name", name);
+        process_member(&j, "pid", leader);
+        json_text_end_object(&j);
+        buf_append_char(out, '\0');
+        return buf_error(out);
+}

@@ -30,3 +30,5 @@ struct register_call {
 
 /* Appends the parameters as NUL-terminated JSON. -ENOMEM. */
 int register_call_encode(const struct register_call *c, struct buf *out);
+/* The same for Unregister: this machine, if that is its leader. */
+int unregister_call_encode(const char *name, const struct pidref *leader, struct buf *out);

@@ -138,3 +138,16 @@ int proc_status_decode(const char *text, size_t size, struct proc_confinement *r
         *ret = c;
         return 0;
 }
+
+int proc_status_hears(const char *text, size_t size, int sig) {
+        AUTO_FREE char *copy = strndup(text, size);
+        char value[32];
+        uint64_t blocked, caught;
+
+        if (!copy)
+                return -ENOMEM;
+        if (!status_value(copy, "\nSigBlk:", value, sizeof(value)) || parse_hex_u64(value, &blocked) < 0 ||
+            !status_value(copy, "\nSigCgt:", value, sizeof(value)) || parse_hex_u64(value, &caught) < 0)
+                return -EBADMSG;
+        return ((blocked | caught) >> (sig - 1) & 1) != 0;
+}

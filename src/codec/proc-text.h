@@ -23,3 +23,5 @@ struct proc_confinement {
 
 /* -EBADMSG: one of the lines is not there. */
 int proc_status_decode(const char *text, size_t size, struct proc_confinement *ret);
+/* 1: the process has a handler for the signal, or keeps it blocked, to be taken later; 0: neither. -EBADMSG, -ENOMEM. */
+int proc_status_hears(const char *text, size_t size, int sig);

@@ -14,7 +14,6 @@
 #include "base/auto.h"
 #include "base/str.h"
 #include "client/register-call.h"
-#include "codec/json-text.h"
 #include "muster-spawn/register-bus.h"
 #include "muster-spawn/scope-unit.h"
 #include "sys/pidfd.h"
@@ -132,17 +131,16 @@ int register_machine(const struct registration *m, char **error) {
         return fd < 0 ? register_by_bus(m, leader.pid, error) : register_by_socket(fd, m, &leader, error);
 }
 
-int unregister_machine(const char *name) {
+int unregister_machine(const char *name, int leader_fd) {
         AUTO_CLOSE int fd = open_socket();
+        AUTO(pidref_done) struct pidref leader = PIDREF_EMPTY;
         AUTO_BUF struct buf b = BUF_EMPTY;
-        struct json_text j = JSON_TEXT(&b);
+        int r;
 
         if (fd < 0)
                 return fd == -EHOSTDOWN && under_systemd() ? unregister_by_bus(name) : fd;
-        json_text_begin_object(&j, NULL);
-        json_text_string(&j, "name", name);
-        json_text_end_object(&j);
-        if (buf_append_char(&b, '\0') < 0)
-                return -ENOMEM;
-        return call(fd, "Unregister", b.data, NULL);
+        r = pidref_from_fd(leader_fd, &leader);
+        if (r >= 0)
+                r = unregister_call_encode(name, &leader, &b);
+        return r < 0 ? r : call(fd, "Unregister", b.data, NULL);
 }

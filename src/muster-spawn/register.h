@@ -14,4 +14,5 @@ struct registration {
 /* 0: registered. -EHOSTDOWN: there is no registry. -ESRCH: the leader is dead. -EEXIST: the name is taken. -EACCES. -EREMOTEIO: it
  * refused, and *error (malloc'ed) says by which error. */
 int register_machine(const struct registration *m, char **error);
-int unregister_machine(const char *name);
+/* leader: the pidfd, of a process that is not reaped: another machine that has the name by now stays. D-Bus knows the name only. */
+int unregister_machine(const char *name, int leader);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "muster-spawn/console-look.h"
 #include "muster-spawn/execute.h"
 #include "muster-spawn/gather.h"
+#include "muster-spawn/interrupt.h"
 #include "muster-spawn/lock.h"
 #include "muster-spawn/payload-cgroup.h"
 #include "muster-spawn/prepare-tree.h"
@@ -35,6 +37,10 @@
 #define CONSOLE_LOG_SIZE (1U << 20)
 #define CONSOLE_LOG_FILES 2
 #define SIGNAL_HALT (SIGNAL_RT_MIN + 3) /* what systemd takes for "halt" */
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
 
 struct run {
         const struct spec *spec;
@@ -244,14 +250,21 @@ static int start(struct run *r, struct execution *x) {
         return q < 0 ? q : execute_go(x);
 }
 
-static void end(struct run *r, struct execution *x) {
-        if (x->pid > 0) {
-                kill(x->pid, SIGKILL);
-                waitpid(x->pid, NULL, 0);
-        }
+/* While the payload is not reaped, so that nobody else of the same name is taken for it. */
+static void unregister(struct run *r, int leader) {
         if (r->registered)
-                unregister_machine(r->facts.machine);
+                (void) unregister_machine(r->facts.machine, leader);
         r->registered = false;
+}
+
+static void end(struct run *r, struct execution *x) {
+        siginfo_t info;
+
+        unregister(r, x->pidfd);
+        if (x->pid > 0) { /* by its descriptor: it may have been reaped when waiting for it failed */
+                (void) syscall(SYS_pidfd_send_signal, x->pidfd, SIGKILL, NULL, 0U);
+                (void) waitid((idtype_t) P_PIDFD, (id_t) x->pidfd, &info, WEXITED | __WALL);
+        }
 }
 
 static int kill_signal(const struct spec *s) {
@@ -289,14 +302,28 @@ static struct console_log *make_log(const struct run *r, const struct execution 
         return log;
 }
 
+/* What the loop calls back for. */
+struct payload {
+        struct run *run;
+        struct plan *plan;
+        int pidfd;
+};
+
 /* Not while the payload starts: it was in our memory until then, and may have been on another processor, which has to be told of each
  * page that is given back. */
-static void forget(void *plan) {
-        plan_done(plan);
+static void payload_settled(void *payload) {
+        plan_done(((struct payload *) payload)->plan);
+}
+
+static void payload_ended(void *payload) {
+        struct payload *p = payload;
+
+        unregister(p->run, p->pidfd);
 }
 
 static int supervise_it(struct run *r, struct execution *x, struct plan *plan, enum payload_end *ret, int *ret_status) {
         AUTO(console_log_freep) struct console_log *log = make_log(r, x);
+        struct payload payload = { .run = r, .plan = plan, .pidfd = x->pidfd };
         struct supervised s = {
                 .machine = r->facts.machine,
                 .pid = x->pid,
@@ -308,8 +335,9 @@ static int supervise_it(struct run *r, struct execution *x, struct plan *plan, e
                 .notify_ready = r->spec->notify_ready,
                 .quiet = r->spec->quiet,
                 .log = log,
-                .settled = forget,
-                .data = plan,
+                .settled = payload_settled,
+                .ended = r->registered ? payload_ended : NULL,
+                .data = &payload,
         };
         struct console_look look;
         int q;
@@ -409,6 +437,8 @@ int run_machine(const struct spec *wanted, const struct facts *image) {
 
                 q = plan_and_run(&r, &how, &status);
                 run_done(&r);
+                if (how == PAYLOAD_REBOOT && stop_wanted(NULL))
+                        how = PAYLOAD_POWER_OFF;
         } while (q >= 0 && how == PAYLOAD_REBOOT && !spec->keep_unit);
         prepared_tree_done(&tree);
         if (q < 0)

@@ -4,6 +4,7 @@
 #include "muster-spawn/scope-unit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,15 @@ static int cannot(const struct spec *s, int error) {
         return must ? error : 0;
 }
 
+/* The unit may be stopped before we listen: blocked, the signal waits for that, where it would be dropped. Masks outlive exec(2). */
+static void hold_stop(void) {
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGURG);
+        (void) sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int scope_unit_enter(struct spec *spec, const char *name, char *const argv[]) {
         const char *mark = getenv(MARK);
         AUTO(strv_freep) char **words = NULL;
@@ -111,6 +121,7 @@ int scope_unit_enter(struct spec *spec, const char *name, char *const argv[]) {
                 r = -errno;
         if (r < 0)
                 return log_error_errno(r, "cannot start");
+        hold_stop();
         execvp(PROGRAM, words);
         r = -errno;
         unsetenv(MARK);

@@ -10,13 +10,16 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/signame.h"
+#include "codec/proc-text.h"
 #include "muster-spawn/console.h"
 #include "muster-spawn/notify-relay.h"
+#include "sys/procfs.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -25,6 +28,8 @@
 #define EXIT_REBOOT 133 /* what service managers take for the wish to be started again */
 #define SERVICE_MANAGER_PID 1
 #define SETTLE_MSEC 1000
+#define UNHEARD_MSEC 100 /* how often a payload is looked at that does not listen yet */
+#define UNHEARD_LOOKS 2
 #define LAST_WORDS_MAX 64U /* datagrams that are read after the end */
 
 enum { POLL_PAYLOAD, POLL_SIGNALS, POLL_NOTIFY, POLL_CONSOLE, _POLL_MAX = POLL_CONSOLE + _CONSOLE_POLL_MAX };
@@ -35,6 +40,8 @@ struct watch {
         struct notify_relay notify;
         int signals;
         bool stopping, killed; /* asked to end; sent SIGKILL */
+        int unheard;           /* asked to end, but not listening yet: so often it must be seen to, 0: it has heard */
+        int64_t look_at;       /* CLOCK_MONOTONIC in ms: when that is seen to next */
         bool ended;
         bool interrupted;   /* while the last output is written */
         int unsettled_msec; /* still to be waited; -1: no more */
@@ -114,6 +121,43 @@ static void kill_now(struct watch *w, const char *why) {
         send_signal(w, SIGKILL);
 }
 
+/* The first process of a pid namespace loses what it has no handler for (pid_namespaces(7)), and an init has none before it has set
+ * itself up. One that waits in sigwaitinfo(2) looks the same, for the kernel lets through meanwhile what that one blocks. */
+static bool hears(const struct watch *w, int sig) {
+        AUTO_FREE char *text = NULL;
+        size_t size;
+
+        return proc_read(w->s->pid, "status", &text, &size) < 0 || proc_status_hears(text, size, sig) != 0;
+}
+
+static int64_t now_msec(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void pass_stop_on(struct watch *w) {
+        bool heard = hears(w, w->s->kill_signal);
+
+        send_signal(w, w->s->kill_signal);
+        w->unheard = heard ? 0 : UNHEARD_LOOKS;
+        w->look_at = now_msec() + UNHEARD_MSEC;
+}
+
+/* Once more when it has set itself up. Seen twice, so that it was not on its way from one wait to the next. */
+static void pass_stop_on_again(struct watch *w) {
+        int64_t now = now_msec();
+
+        if (now < w->look_at)
+                return;
+        w->look_at = now + UNHEARD_MSEC;
+        if (!hears(w, w->s->kill_signal))
+                w->unheard = UNHEARD_LOOKS;
+        else if (--w->unheard == 0)
+                send_signal(w, w->s->kill_signal);
+}
+
 static void ask_to_stop(struct watch *w, int received) {
         char buffer[2][32];
 
@@ -125,7 +169,7 @@ static void ask_to_stop(struct watch *w, int received) {
                 w->stopping = true;
                 say(w, "Got %s, asking machine '%s' to end by %s; once more kills it", signal_text(received, buffer[0]),
                     w->s->machine, signal_text(w->s->kill_signal, buffer[1]));
-                send_signal(w, w->s->kill_signal);
+                pass_stop_on(w);
                 notify_relay_stopping(&w->notify);
         }
 }
@@ -176,9 +220,9 @@ static void obey(struct watch *w, enum hot_key key) {
         }
 }
 
-static int reap(struct watch *w) {
-        /* __WALL: also when it was cloned to end without SIGCHLD. */
-        while (waitid((idtype_t) P_PIDFD, (id_t) w->s->pidfd, &w->end, WEXITED | __WALL) < 0)
+/* options: WNOWAIT leaves it to be reaped. __WALL: also when it was cloned to end without SIGCHLD. */
+static int await_end(struct watch *w, int options) {
+        while (waitid((idtype_t) P_PIDFD, (id_t) w->s->pidfd, &w->end, WEXITED | __WALL | options) < 0)
                 if (errno != EINTR)
                         return -errno;
         w->ended = true;
@@ -196,7 +240,7 @@ static int handle(struct watch *w, const struct pollfd slots[static _POLL_MAX]) 
         }
         obey(w, console_move(&w->console, slots + POLL_CONSOLE));
         say_trouble(w);
-        return slots[POLL_PAYLOAD].revents ? reap(w) : 0;
+        return slots[POLL_PAYLOAD].revents ? await_end(w, w->s->ended ? WNOWAIT : 0) : 0;
 }
 
 /* What poll(2) has waited for in vain, which does without a clock. */
@@ -228,12 +272,14 @@ static int loop(struct watch *w) {
                 };
                 int timeout = shorter(console_poll(&w->console, slots + POLL_CONSOLE), log_timeout(w)), r;
 
-                timeout = shorter(timeout, w->unsettled_msec);
+                timeout = shorter(shorter(timeout, w->unsettled_msec), w->unheard > 0 && !w->ended ? UNHEARD_MSEC : -1);
                 r = poll(slots, _POLL_MAX, timeout);
                 if (r < 0 && errno != EINTR)
                         return -errno;
                 if (r == 0)
                         settle(w, timeout);
+                if (w->unheard > 0 && !w->ended)
+                        pass_stop_on_again(w);
                 if (w->s->log)
                         console_log_idle(w->s->log);
                 if (r < 0)
@@ -245,6 +291,13 @@ static int loop(struct watch *w) {
         return 0;
 }
 
+/* Whoever wants it to end does not want it to begin again: a reboot that was under way ends as well. */
+static enum payload_end reboot_of(const struct watch *w) {
+        if (w->killed)
+                return PAYLOAD_KILLED;
+        return w->stopping || w->interrupted ? PAYLOAD_POWER_OFF : PAYLOAD_REBOOT;
+}
+
 static enum payload_end end_of(const struct watch *w) {
         if (w->end.si_code == CLD_EXITED)
                 return PAYLOAD_EXITED;
@@ -253,7 +306,7 @@ static enum payload_end end_of(const struct watch *w) {
         if (w->end.si_code == CLD_KILLED && w->end.si_status == SIGINT)
                 return PAYLOAD_POWER_OFF;
         if (w->end.si_code == CLD_KILLED && w->end.si_status == SIGHUP)
-                return PAYLOAD_REBOOT;
+                return reboot_of(w);
         return PAYLOAD_SIGNALED;
 }
 
@@ -287,6 +340,7 @@ int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status
         w.s = s;
         w.signals = signals;
         w.stopping = w.killed = w.ended = w.interrupted = false;
+        w.unheard = 0;
         w.unsettled_msec = s->settled ? SETTLE_MSEC : -1;
         notify_relay_start(&w.notify, s->notify, s->pid);
         console_start(&w.console, s->console, s->terminal, s->log, s->look);
@@ -296,6 +350,10 @@ int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status
                 log_end(&w);
         console_stop(&w.console, !s->quiet);
         notify_relay_stop(&w.notify);
+        if (r >= 0 && s->ended) {
+                s->ended(s->data);
+                r = await_end(&w, 0);
+        }
         if (r < 0)
                 return r;
         *ret = end_of(&w);

@@ -10,11 +10,11 @@
 #include "spec/spec.h"
 
 enum payload_end {
-        PAYLOAD_EXITED,    /* status: 0..255 */
-        PAYLOAD_SIGNALED,  /* status: the signal */
-        PAYLOAD_POWER_OFF, /* reboot(2) with halt or power-off inside its pid namespace: died of SIGINT */
-        PAYLOAD_REBOOT,    /* reboot(2) with restart: died of SIGHUP */
-        PAYLOAD_KILLED,    /* by us: second signal, no kill signal set, or ^]^]^] */
+        PAYLOAD_EXITED,   /* status: 0..255 */
+        PAYLOAD_SIGNALED, /* status: the signal */
+        PAYLOAD_POWER_OFF, /* reboot(2) with halt or power-off inside its pid namespace: died of SIGINT; or with restart, when told to end */
+        PAYLOAD_REBOOT, /* reboot(2) with restart: died of SIGHUP */
+        PAYLOAD_KILLED, /* by us: second signal, no kill signal set, or ^]^]^] */
 };
 
 struct supervised {
@@ -31,7 +31,9 @@ struct supervised {
         const struct console_look *look; /* NULL: nothing is told to the terminal */
         void (*settled)(
                 void *data); /* called once, when there was nothing to do for a second in all, if ever; NULL: nothing */
-        void *data;
+        void (*ended)(
+                void *data); /* called once, when all is over but that the payload is reaped: its number is still its own; NULL: nothing */
+        void *data; /* of both */
 };
 
 /* Blocks the signals that supervise() reads, and those that would end us before we have cleaned up. SIGHUP stays

@@ -136,11 +136,22 @@ static void test_status(void **state) {
                         fail_msg("'%s'", bad[i]);
 }
 
+static void test_hears(void **state) {
+        static const char text[] =
+                "Name:\tx\nSigPnd:\tffffffffffffffff\nSigBlk:\t0000001000000000\nSigIgn:\t00000000000000ff\n"
+                "SigCgt:\t8000000000004000\n";
+        static const char *const bad[] = { "", "Name:\tx\nSigBlk:\t0\n", "Name:\tx\nSigCgt:\t0\n",
+                                           "Name:\tx\nSigBlk:\tx\nSigCgt:\t0\n" };
+
+        for (int sig = 1; sig <= 64; sig++)
+                assert_int_equal(proc_status_hears(text, strlen(text), sig), sig == 37 || sig == 15 || sig == 64);
+        for (size_t i = 0; i < ELEMENTS(bad); i++)
+                assert_int_equal(proc_status_hears(bad[i], strlen(bad[i]), 15), -EBADMSG);
+}
+
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stat),
-        cmocka_unit_test(test_cgroup),
-        cmocka_unit_test(test_cgroup_nul),
-        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_stat),   cmocka_unit_test(test_cgroup), cmocka_unit_test(test_cgroup_nul),
+        cmocka_unit_test(test_status), cmocka_unit_test(test_hears),
 };
 
 RUN_TESTS(tests)

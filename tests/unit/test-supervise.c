@@ -47,6 +47,8 @@ struct setup {
 
 struct outcome {
         int r, end, status, settled;
+        int ended; /* how often that was said while the payload was still to be reaped */
+        int pidfd;
 };
 
 struct run {
@@ -84,8 +86,16 @@ static void be_payload(const struct setup *s, const sigset_t *mask, int master, 
         _exit(96);
 }
 
-static void count(void *number) {
-        ++*(int *) number;
+static void count_settled(void *outcome) {
+        ((struct outcome *) outcome)->settled++;
+}
+
+static void count_ended(void *outcome) {
+        struct outcome *o = outcome;
+        siginfo_t info = { 0 };
+
+        if (waitid(P_PIDFD, (id_t) o->pidfd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid != 0)
+                o->ended++;
 }
 
 static void be_supervisor(const struct setup *s, int outcome, int ready) {
@@ -116,8 +126,9 @@ static void be_supervisor(const struct setup *s, int outcome, int ready) {
         what.console = s->console;
         what.notify_ready = s->notify_ready;
         what.notify = notify[0];
-        what.settled = count;
-        what.data = &o.settled;
+        what.settled = count_settled;
+        what.ended = count_ended;
+        what.data = &o;
         what.pid = fork_into(s->namespaces, &what.pidfd);
         if (what.pid < 0)
                 _exit(95);
@@ -126,6 +137,7 @@ static void be_supervisor(const struct setup *s, int outcome, int ready) {
         (void) !write(outcome, &what.pid, sizeof(what.pid));
         close(ready);
         close(notify[1]);
+        o.pidfd = what.pidfd;
         o.r = supervise(&what, &end, &o.status);
         o.end = (int) end;
         (void) !write(outcome, &o, sizeof(o));
@@ -176,6 +188,7 @@ static int finish(struct run *r, struct outcome *ret) {
         if (r->ready >= 0)
                 close(r->ready);
         assert_int_equal(o.r, 0);
+        assert_int_equal(o.ended, 1);
         assert_true(WIFEXITED(status));
         assert_int_equal(kill(r->payload, 0), -1); /* reaped */
         if (ret)
@@ -327,6 +340,39 @@ static void exit_on_signals(const struct inside *i) {
         wait_forever(i);
 }
 
+/* As an init that takes its time to set itself up. */
+static void listen_late(const struct inside *i) {
+        close(i->ready);
+        nap(400);
+        signal(SIGTERM, exit_by);
+        for (;;)
+                pause();
+}
+
+static void block_late(const struct inside *i) {
+        sigset_t set;
+        int sig;
+
+        close(i->ready);
+        nap(400);
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        nap(400);
+        sigwait(&set, &sig);
+        exit_by(sig);
+}
+
+static void restart_by(int sig) {
+        restart(NULL);
+}
+
+/* One that was about to reboot, and does. */
+static void restart_on_signal(const struct inside *i) {
+        signal(SIGTERM, restart_by);
+        wait_forever(i);
+}
+
 static void wait_as_payload(void *inside) {
         wait_forever(inside);
 }
@@ -362,7 +408,11 @@ static void test_signals(void **state) {
                 { wait_forever, SIGTERM, SIGTERM, SIGTERM, PAYLOAD_KILLED, 1 },
                 { wait_forever, SIGTERM, SIGINT, SIGTERM, PAYLOAD_KILLED, 1 },
                 { stub, SIGRTMIN + 3, SIGTERM, 0, PAYLOAD_POWER_OFF, 0 },
-                { stub, SIGINT, SIGTERM, 0, PAYLOAD_REBOOT, 133 },
+                { stub, SIGINT, SIGTERM, 0, PAYLOAD_POWER_OFF, 0 },
+                { listen_late, SIGTERM, SIGTERM, 0, PAYLOAD_EXITED, 4 },
+                { block_late, SIGTERM, SIGINT, 0, PAYLOAD_EXITED, 4 },
+                { listen_late, SIGTERM, SIGTERM, SIGTERM, PAYLOAD_KILLED, 1 },
+                { restart_on_signal, SIGTERM, SIGTERM, 0, PAYLOAD_POWER_OFF, 0 },
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -864,6 +914,22 @@ static void test_large_output(void **state) {
 }
 
 /* Nobody reads the rest: a signal ends the waiting, not the result. */
+/* It is reaped when all is over. */
+static bool has_ended(pid_t pid) {
+        char path[64], text[512] = "";
+        const char *state;
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return true;
+        (void) !read(fd, text, sizeof(text) - 1);
+        close(fd);
+        state = strrchr(text, ')');
+        return state && strncmp(state, ") Z", 3) == 0;
+}
+
 static void test_stuck_output(void **state) {
         struct setup s = { .payload = write_big, .namespaces = ISOLATED, .console = CONSOLE_READ_ONLY };
         struct outcome o;
@@ -877,7 +943,7 @@ static void test_stuck_output(void **state) {
         wait_ready(&r);
         nap(200);
         kill(r.payload, SIGKILL);
-        for (int i = 0; i < 1000 && kill(r.payload, 0) == 0; i++) /* until it is reaped */
+        for (int i = 0; i < 1000 && !has_ended(r.payload); i++)
                 nap(10);
         nap(200);
         assert_int_equal(waitpid(r.supervisor, NULL, WNOHANG), 0);
