@@ -274,21 +274,26 @@ EXPORT int muster_monitor_fd(const muster_monitor *m) {
 }
 
 static int next(muster_monitor *m) {
-        int r;
+        bool had_client = m->client, seen = m->watch >= 0, first = !m->has_place;
+        int r = 0;
 
-        if (!m->client) {
+        if (!had_client) {
                 r = next_change(m);
                 if (r != 0 || m->missed)
                         return r;
                 drain_timer(m);
                 watch_directory(m);
-                if (!wants_registry(m))
-                        return 0;
+                if (wants_registry(m))
+                        r = connect_registry(m, RECONNECT_MSEC);
         }
-        r = m->client ? 0 : connect_registry(m, RECONNECT_MSEC);
-        if (r >= 0)
+        if (r >= 0 && m->client)
                 r = next_event(m);
-        return r < 0 ? begin_files(m) : r;
+        if (r < 0)
+                r = begin_files(m);
+        /* Nobody could tell us what was before there was a directory to be watched, or a registry that has a journal. */
+        if (!had_client && (m->client ? first : !seen && m->watch >= 0))
+                m->missed = true;
+        return r;
 }
 
 EXPORT int muster_monitor_next(muster_monitor *m, const char **ret_kind, const char **ret_machine) {

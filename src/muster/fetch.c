@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "client/state-dir.h"
-#include "client/varlink-client.h"
+#include "muster/connect.h"
 #include "codec/json-text.h"
 #include "core/machine.h"
 #include "core/name.h"
@@ -49,7 +49,7 @@ static int parameters_for(const struct options *o, const char *name, bool metada
                 json_text_string(&j, "name", name);
         if (metadata)
                 json_text_string(&j, "acquireMetadata", "graceful");
-        if (o->ask_password && isatty(STDIN_FILENO))
+        if (may_ask_password(o))
                 json_text_bool(&j, "allowInteractiveAuthentication", true);
         json_text_end_object(&j);
         buf_append_char(out, '\0');
@@ -119,7 +119,7 @@ int fetch_all(const struct options *o, bool metadata, struct machine_list *ret) 
         struct machine_list l = { 0 };
         int r;
 
-        r = varlink_client_connect(o->run, VARLINK_CLIENT_TIMEOUT_MSEC, &c);
+        r = connect_registry(o, &c);
         if (r == 0)
                 return list_from_daemon(o, c, metadata, ret);
         if (r != -EHOSTDOWN) {
@@ -135,6 +135,13 @@ int fetch_all(const struct options *o, bool metadata, struct machine_list *ret) 
         return 0;
 }
 
+static enum fetch_result broken_off(const struct options *o, int error, bool quiet) {
+        if (quiet && (error == -ECONNRESET || error == -ETIMEDOUT))
+                return FETCH_BROKEN_OFF;
+        fail_connection(o->run, error);
+        return FETCH_FAILED;
+}
+
 static enum fetch_result one_from_daemon(const struct options *o, struct varlink_client *c, const char *name,
                                          bool metadata, bool quiet, struct machine_view *ret) {
         AUTO_BUF struct buf parameters = BUF_EMPTY;
@@ -145,10 +152,8 @@ static enum fetch_result one_from_daemon(const struct options *o, struct varlink
         r = parameters_for(o, name, metadata, &parameters);
         if (r == 0)
                 r = varlink_client_call(c, "io.systemd.Machine.List", parameters.data, &answer);
-        if (r < 0) {
-                fail_connection(o->run, r);
-                return FETCH_FAILED;
-        }
+        if (r < 0)
+                return broken_off(o, r, quiet);
         if (metadata && answer_is_denial(&answer)) {
                 varlink_answer_done(&answer);
                 return one_from_daemon(o, c, name, false, quiet, ret);
@@ -195,15 +200,14 @@ enum fetch_result fetch_one(const struct options *o, const char *name, bool meta
 
         if (!name_is_usable(name))
                 return FETCH_FAILED;
-        r = varlink_client_connect(o->run, VARLINK_CLIENT_TIMEOUT_MSEC, &c);
+        r = connect_registry(o, &c);
         if (ret_from_daemon)
                 *ret_from_daemon = r == 0;
         if (r == 0)
                 return one_from_daemon(o, c, name, metadata, quiet, ret);
         if (r == -EHOSTDOWN)
                 return one_from_disk(o, name, quiet, ret);
-        fail_connection(o->run, r);
-        return FETCH_FAILED;
+        return broken_off(o, r, quiet);
 }
 
 bool name_is_usable(const char *name) {

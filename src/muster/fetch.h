@@ -17,10 +17,15 @@ struct machine_list {
 int fetch_all(const struct options *o, bool metadata, struct machine_list *ret);
 void machine_list_done(struct machine_list *l);
 
-enum fetch_result { FETCH_FOUND, FETCH_NO_MACHINE, FETCH_FAILED /* said so */ };
+enum fetch_result {
+        FETCH_FOUND,
+        FETCH_NO_MACHINE,
+        FETCH_BROKEN_OFF, /* the registry went away in the middle; only when quiet */
+        FETCH_FAILED,     /* said so */
+};
 
 /* One machine, its record on disk consulted for what the reply leaves out. ret_from_daemon may be NULL. quiet: do not
- * complain of a machine that is not there. */
+ * complain of a machine that is not there, or of a registry that is being restarted. */
 enum fetch_result fetch_one(const struct options *o, const char *name, bool metadata, bool quiet,
                             struct machine_view *ret, bool *ret_from_daemon);
 

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client/varlink-client.h"
+#include "muster/connect.h"
 #include "codec/json-text.h"
 #include "sys/packet.h"
 
@@ -29,15 +29,13 @@ static int call(const struct options *o, const char *machine, int socket) {
 
         json_text_begin_object(&j, NULL);
         json_text_string(&j, "name", machine);
-        if (o->ask_password && isatty(STDIN_FILENO))
+        if (may_ask_password(o))
                 json_text_bool(&j, "allowInteractiveAuthentication", true);
         json_text_end_object(&j);
         buf_append_char(&parameters, '\0');
         r = buf_error(&parameters);
         if (r >= 0)
-                r = varlink_client_connect(o->run, VARLINK_CLIENT_TIMEOUT_MSEC, &c);
-        if (r >= 0 && o->ask_password)
-                varlink_client_wait_for_ever(c); /* somebody may be typing */
+                r = connect_registry(o, &c);
         if (r >= 0)
                 r = varlink_client_send_fds(c, "org.muster.Machine1.OpenLog", parameters.data, &socket, 1);
         if (r >= 0)

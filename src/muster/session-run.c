@@ -18,6 +18,7 @@
 
 #include "base/hot-keys.h"
 #include "codec/enter-protocol.h"
+#include "muster/connect.h"
 #include "muster/failure.h"
 #include "muster/session.h"
 #include "sys/packet.h"
@@ -48,6 +49,7 @@ struct run {
         struct termios modes;
         bool typed_in; /* standard input is a terminal */
         bool raw, hung_up, left, ended;
+        bool asking; /* for a password, perhaps: nothing has been started yet */
         int exit_status;
         int last_signal;
 };
@@ -329,7 +331,7 @@ static void take_signal(struct run *run) {
         case SIGUSR2:
                 break;
         default:
-                if (run->session->terminal || run->session->detach || run->last_signal == sig)
+                if (run->asking || run->session->terminal || run->session->detach || run->last_signal == sig)
                         leave(run, 128 + sig);
                 run->last_signal = sig;
         }
@@ -411,24 +413,44 @@ static void turn(struct run *run) {
                 read_status(run);
 }
 
-/* The command has ended: what it wrote is there, and is all there is to wait for, whoever may still have the other end. */
+/* What waits in a pipe; of a terminal, whose other end the kernel has hung up, all there is. */
+static size_t waiting_in(int fd) {
+        struct stat st;
+        int size;
+
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || ioctl(fd, FIONREAD, &size) < 0)
+                return SIZE_MAX;
+        return (size_t) size;
+}
+
+static bool drain_is_over(const struct run *run) {
+        struct signalfd_siginfo si;
+
+        return read(run->signals, &si, sizeof(si)) == (ssize_t) sizeof(si) && si.ssi_signo != SIGWINCH &&
+               si.ssi_signo != SIGCONT;
+}
+
+/* The command has ended: what it wrote is there, and is all there is to wait for, whoever may still have the other end and write. */
 static void drain(struct run *run, struct flow *f) {
+        size_t left = f ? waiting_in(f->from) : 0;
+
         while (f && f->to >= 0 && !run->left) {
                 struct pollfd slots[2] = { { .fd = f->to, .events = POLLOUT },
                                            { .fd = run->signals, .events = POLLIN } };
 
-                if (flow_is_empty(f) && (f->from < 0 || flow_fill(f) <= 0))
-                        return;
+                if (flow_is_empty(f)) {
+                        int n = f->from >= 0 && left > 0 ? flow_fill(f) : 0;
+
+                        if (n <= 0)
+                                return;
+                        left -= left < (size_t) n ? left : (size_t) n;
+                }
                 if (poll(slots, 2, -1) < 0)
                         continue;
-                if (slots[1].revents) {
-                        struct signalfd_siginfo si;
-
-                        if (read(run->signals, &si, sizeof(si)) == (ssize_t) sizeof(si) && si.ssi_signo != SIGWINCH &&
-                            si.ssi_signo != SIGCONT)
-                                return;
-                } else
+                if (!slots[1].revents)
                         flow_empty(f);
+                else if (drain_is_over(run))
+                        return;
         }
 }
 
@@ -471,6 +493,41 @@ static void done(struct run *run) {
                 close(run->signals);
 }
 
+/* Somebody may have to type a password first, or may have enough of that. Whoever has the answer already means the command. */
+static int await_answer(struct run *run, const struct options *o, struct varlink_client *c) {
+        struct pollfd slots[] = { { .fd = varlink_client_fd(c), .events = POLLIN },
+                                  { .fd = run->signals, .events = POLLIN } };
+        int r;
+
+        while ((r = session_answer(o, run->name, c)) == -EAGAIN) {
+                if (slots[1].revents)
+                        take_signal(run);
+                if (run->left)
+                        return run->exit_status;
+                r = poll(slots, ELEMENTS(slots), answer_timeout_msec(o));
+                if (r < 0)
+                        slots[1].revents = 0;
+                if (r == 0) {
+                        (void) fail_connection(o->run, -ETIMEDOUT);
+                        return EXIT_SESSION;
+                }
+        }
+        return r;
+}
+
+static int begin(struct run *run, const struct options *o) {
+        AUTO(varlink_client_freep) struct varlink_client *c = NULL;
+        int r;
+
+        run->asking = may_ask_password(o);
+        r = session_start(o, run->name, run->session, &c);
+        give_away(run->session);
+        if (r == EXIT_SUCCESS && c)
+                r = await_answer(run, o, c);
+        run->asking = false;
+        return r;
+}
+
 int session_run(const struct options *o, const char *name, struct session *s) {
         AUTO(done)
         struct run run = { .name = name, .session = s, .status = -EBADF, .signals = -EBADF, .master = -EBADF };
@@ -480,8 +537,7 @@ int session_run(const struct options *o, const char *name, struct session *s) {
                 fail("Cannot prepare to run a command: %s.", strerror(-r));
                 return EXIT_SESSION;
         }
-        r = session_start(o, name, s);
-        give_away(s);
+        r = begin(&run, o);
         if (r != EXIT_SUCCESS)
                 return r;
         run.typed_in = isatty(STDIN_FILENO);

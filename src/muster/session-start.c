@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/varlink-client.h"
+#include "muster/connect.h"
 #include "codec/enter-protocol.h"
 #include "codec/json-text.h"
 #include "codec/utf8.h"
@@ -43,7 +43,7 @@ static int build(const struct options *o, const char *name, const struct session
         json_text_unsigned(&j, "columns", s->columns);
         if (s->timeout_usec)
                 json_text_unsigned(&j, "timeoutUSec", s->timeout_usec);
-        if (o->ask_password && isatty(STDIN_FILENO))
+        if (may_ask_password(o))
                 json_text_bool(&j, "allowInteractiveAuthentication", true);
         json_text_end_object(&j);
         buf_append_char(out, '\0');
@@ -70,10 +70,8 @@ static int refused(const struct varlink_answer *answer, const char *name) {
         return EXIT_SESSION;
 }
 
-static int start_by_registry(const struct options *o, struct varlink_client *c, const char *name,
-                             const struct session *s) {
+static int ask_registry(const struct options *o, struct varlink_client *c, const char *name, const struct session *s) {
         AUTO_BUF struct buf parameters = BUF_EMPTY;
-        struct varlink_answer answer;
         size_t n_fds = s->fds[SESSION_FD_INPUT] >= 0 ? _SESSION_FD_MAX : SESSION_FD_STATUS + 1;
         int r;
 
@@ -85,7 +83,17 @@ static int start_by_registry(const struct options *o, struct varlink_client *c, 
         if (r == 0)
                 r = varlink_client_send_fds(c, "org.muster.Machine1.Exec", parameters.data, s->fds, n_fds);
         if (r == 0)
-                r = varlink_client_next(c, &answer);
+                return EXIT_SUCCESS;
+        (void) fail_connection(o->run, r);
+        return EXIT_SESSION;
+}
+
+int session_answer(const struct options *o, const char *name, struct varlink_client *c) {
+        struct varlink_answer answer;
+        int r = varlink_client_try_next(c, &answer);
+
+        if (r == -EAGAIN)
+                return r;
         if (r < 0) {
                 (void) fail_connection(o->run, r);
                 return EXIT_SESSION;
@@ -135,18 +143,22 @@ static int start_here(const struct options *o, const char *name, const struct se
         return r < 0 ? EXIT_SESSION : EXIT_SUCCESS;
 }
 
-int session_start(const struct options *o, const char *name, const struct session *s) {
+int session_start(const struct options *o, const char *name, const struct session *s, struct varlink_client **ret) {
         AUTO(varlink_client_freep) struct varlink_client *c = NULL;
         int r;
 
+        *ret = NULL;
         if (!name_is_usable(name))
                 return EXIT_SESSION;
-        r = varlink_client_connect(o->run, VARLINK_CLIENT_TIMEOUT_MSEC, &c);
+        r = connect_registry(o, &c);
         if (r == -EHOSTDOWN)
                 return start_here(o, name, s);
         if (r < 0) {
                 (void) fail_connection(o->run, r);
                 return EXIT_SESSION;
         }
-        return start_by_registry(o, c, name, s);
+        r = ask_registry(o, c, name, s);
+        if (r == EXIT_SUCCESS)
+                *ret = STEAL(c);
+        return r;
 }

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "client/varlink-client.h"
+#include "muster/connect.h"
 #include "codec/json-text.h"
 #include "muster/failure.h"
 #include "muster/fetch.h"
@@ -30,7 +30,7 @@ static int build(const struct options *o, const struct action *a, const char *na
         json_text_string_if(&j, "whom", a->whom);
         if (a->signal)
                 json_text_signed(&j, "signal", a->signal);
-        if (o->ask_password && isatty(STDIN_FILENO))
+        if (may_ask_password(o))
                 json_text_bool(&j, "allowInteractiveAuthentication", true);
         json_text_end_object(&j);
         buf_append_char(out, '\0');
@@ -54,7 +54,7 @@ static int act(const struct options *o, struct varlink_client *c, const struct a
 }
 
 static int connect_for(const struct options *o, struct varlink_client **ret) {
-        int r = varlink_client_connect(o->run, VARLINK_CLIENT_TIMEOUT_MSEC, ret);
+        int r = connect_registry(o, ret);
 
         return r < 0 ? fail_connection(o->run, r) : EXIT_SUCCESS;
 }

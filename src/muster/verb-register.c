@@ -6,7 +6,7 @@
 
 #include "base/id128.h"
 #include "client/register-call.h"
-#include "client/varlink-client.h"
+#include "muster/connect.h"
 #include "core/name.h"
 #include "muster/failure.h"
 #include "muster/fetch.h"
@@ -83,7 +83,7 @@ static int build(const struct options *o, const char *name, struct buf *out) {
                 .vsock_cid = reg->vsock_cid,
                 .has_vsock_cid = reg->has_vsock_cid,
                 .allocate_unit = reg->create,
-                .interactive = o->ask_password && isatty(STDIN_FILENO),
+                .interactive = may_ask_password(o),
         };
 
         if (gather(reg, &w) != EXIT_SUCCESS)
@@ -105,7 +105,7 @@ int verb_register(const struct options *o, char **args) {
         }
         if (!name_is_usable(*args) || build(o, *args, &parameters) != EXIT_SUCCESS)
                 return EXIT_FAILURE;
-        r = varlink_client_connect(o->run, VARLINK_CLIENT_TIMEOUT_MSEC, &c);
+        r = connect_registry(o, &c);
         if (r == 0)
                 r = varlink_client_call(c, "io.systemd.Machine.Register", parameters.data, &answer);
         if (r < 0)

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client/varlink-client.h"
+#include "muster/connect.h"
 #include "codec/json-text.h"
 #include "codec/transfer-protocol.h"
 #include "codec/utf8.h"
@@ -117,7 +117,7 @@ static int build(const struct options *o, const char *name, const struct transfe
         json_text_bool(&j, "replace", t->replace);
         json_text_bool(&j, "archive", t->archive);
         json_text_bool(&j, "progress", t->progress);
-        if (o->ask_password && isatty(STDIN_FILENO))
+        if (may_ask_password(o))
                 json_text_bool(&j, "allowInteractiveAuthentication", true);
         json_text_end_object(&j);
         buf_append_char(out, '\0');
@@ -182,7 +182,7 @@ static int start(const struct options *o, const char *name, const struct transfe
 
         if (!name_is_usable(name))
                 return EXIT_FAILURE;
-        r = varlink_client_connect(o->run, VARLINK_CLIENT_TIMEOUT_MSEC, &c);
+        r = connect_registry(o, &c);
         if (r == -EHOSTDOWN)
                 return start_here(o, name, t);
         return r < 0 ? fail_connection(o->run, r) : start_by_registry(o, c, name, t);

@@ -52,6 +52,8 @@ static int look(const struct options *o, const char *name, struct waiter *w) {
         found = fetch_one(o, name, false, true, &v, NULL);
         if (found == FETCH_FAILED)
                 return -1;
+        if (found == FETCH_BROKEN_OFF)
+                return 0;
         if (found == FETCH_NO_MACHINE)
                 return o->wait_stopped;
         opening = v.state && streq(v.state, "opening");

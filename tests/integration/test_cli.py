@@ -141,6 +141,17 @@ def test_kill_terminate_unregister_wait(machines, processes):
     muster("wait", "comes", "--for=stopped")
 
 
+def test_wait_is_patient():
+    """A registry that is restarted just now is no reason to give up."""
+    with world.FakeRegistry() as listener:
+        waiting = subprocess.Popen([world_muster(), "wait", "web", "--for=stopped"], stderr=subprocess.PIPE)
+        listener.accept()[0].close()
+        with listener.accept()[0] as connection:
+            assert b'"web"' in connection.recv(65536)
+            connection.sendall(b'{"error":"io.systemd.Machine.NoSuchMachine","parameters":{}}\0')
+            assert waiting.communicate(timeout=20)[1] == b"" and waiting.returncode == 0
+
+
 def world_muster():
     return str(pathlib.Path(os.environ["MUSTER_BUILD"]) / "muster")
 

@@ -633,6 +633,39 @@ def test_signals_that_nobody_reads(plain):
             session.close()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_leave_while_asking(number):
+    """A registry that does not answer is left by a second signal, as a command is."""
+    with world.FakeRegistry() as listener:
+        process = subprocess.Popen([MUSTER, "exec", "web", "true"], stdin=subprocess.DEVNULL, env=ENVIRONMENT)
+        with listener.accept()[0] as connection:
+            assert b'"web"' in connection.recv(65536)
+            for _ in range(100):
+                if process.poll() is None:
+                    process.send_signal(number)
+                    time.sleep(0.1)
+            assert process.wait(20) == 128 + number
+            assert connection.recv(1) == b""
+
+
+def test_slow_reader(plain):
+    """Somebody who stays behind and writes on does not keep us, however slowly we are read."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([MUSTER, "exec", plain.name, "sh", "-c", "yes & sleep 0.5; exit 3"], stdin=subprocess.DEVNULL, stdout=theirs,
+                               env=ENVIRONMENT)
+    end = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < end:
+        if select.select([ours], [], [], 0.1)[0]:
+            os.read(ours, 4096)
+            time.sleep(0.01)
+    status = process.poll()
+    os.close(ours)
+    os.close(theirs)
+    process.wait(20)
+    assert status == 3
+    world.wait_until(lambda: not [p for p in inside(plain) if p != plain.leader], "the one behind to end, for nobody reads it")
+
+
 def test_registry_killed(plain, musterd):
     """A session is between the client and the machine."""
     process = subprocess.Popen([MUSTER, "exec", plain.name, "sh", "-c", "echo up; read x; echo $x; exit 42"],

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 import world
@@ -77,6 +78,29 @@ def test_enroll(musterd_without_bus, processes, example):
     assert result.returncode == 1 and result.stderr == "Cannot register the machine: No such process.\n"
     leader = processes.sleeper()
     assert example("enroll", "_", leader, check=False).stderr == "Cannot register the machine: Invalid argument.\n"
+
+
+def test_watch_before_there_is_a_registry(musterd_without_bus, processes, build):
+    """What happens before somebody can be asked is not known, which is said."""
+    leaders = [processes.sleeper() for _ in range(2)]
+    musterd_without_bus.kill()
+    shutil.rmtree(world.MACHINES)
+    watcher = subprocess.Popen([build / "examples" / "example-watch"], stdout=subprocess.PIPE, text=True)
+    assert watcher.stdout.readline() == "watching\n"
+    try:
+        musterd_without_bus.start()
+        with world.Varlink() as v:
+            v.register("a", leaders[0])
+        time.sleep(2)  # it asks every second
+        with world.Varlink() as v:
+            v.register("b", leaders[1])
+        lines = []
+        while not lines or lines[-1] not in ("registered b", ""):
+            lines.append(watcher.stdout.readline().strip())
+        assert "registered b" in lines and ("registered a" in lines or "missed" in lines), lines
+    finally:
+        watcher.kill()
+        watcher.wait()
 
 
 def test_watch(musterd_without_bus, processes, build):
@@ -192,29 +216,22 @@ def test_header(build):
 
 def test_watch_a_registry_without_events(processes, build):
     """That of systemd, which has none: its files tell."""
-    path = pathlib.Path(world.VARLINK_SOCKET)
-    path.parent.mkdir(parents=True, exist_ok=True)
     world.MACHINES.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen(16)
-    watcher = subprocess.Popen([build / "examples" / "example-watch"], stdout=subprocess.PIPE, text=True)
-    try:
-        with listener.accept()[0] as connection:
-            assert b"Subscribe" in connection.recv(65536)
-            connection.sendall(b'{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"x"}}\0')
-            assert watcher.stdout.readline() == "watching\n"
-        (world.MACHINES / ".#new").write_text("x")
-        (world.MACHINES / ".#new").rename(world.MACHINES / "new")
-        assert watcher.stdout.readline() == "changed new\n"
-        (world.MACHINES / "new").unlink()
-        assert watcher.stdout.readline() == "removed new\n"
-        listener.settimeout(1.5)
-        with pytest.raises(TimeoutError):  # it is not asked again and again
-            listener.accept()
-    finally:
-        watcher.kill()
-        watcher.wait()
-        listener.close()
-        path.unlink()
+    with world.FakeRegistry() as listener:
+        watcher = subprocess.Popen([build / "examples" / "example-watch"], stdout=subprocess.PIPE, text=True)
+        try:
+            with listener.accept()[0] as connection:
+                assert b"Subscribe" in connection.recv(65536)
+                connection.sendall(b'{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"x"}}\0')
+                assert watcher.stdout.readline() == "watching\n"
+            (world.MACHINES / ".#new").write_text("x")
+            (world.MACHINES / ".#new").rename(world.MACHINES / "new")
+            assert watcher.stdout.readline() == "changed new\n"
+            (world.MACHINES / "new").unlink()
+            assert watcher.stdout.readline() == "removed new\n"
+            listener.settimeout(1.5)
+            with pytest.raises(TimeoutError):  # it is not asked again and again
+                listener.accept()
+        finally:
+            watcher.kill()
+            watcher.wait()
