@@ -213,14 +213,24 @@ static bool one_is_left(const struct job *j) {
                (j->tally->outcomes[0].error < 0 || j->tally->outcomes[1].error < 0);
 }
 
+static bool is_done(const struct job *j) {
+        for (int i = 0; i < WORKERS; i++)
+                if (j->workers[i].pid > 0 || j->tally->outcomes[i].error < 0)
+                        return false;
+        return !j->incomplete;
+}
+
+/* What is done is done, whoever else ended in the same moment. */
 static void look(struct job *j, struct pollfd fds[static 4]) {
-        if (j->error == 0 && fds[0].revents)
-                j->error = -ECANCELED;
-        if (j->error == 0 && fds[1].revents)
-                j->error = -ESRCH;
         for (int i = 0; i < WORKERS; i++)
                 if (fds[2 + i].revents)
                         (void) reap(j, i);
+        if (j->error < 0 || is_done(j))
+                return;
+        if (fds[0].revents)
+                j->error = -ECANCELED;
+        else if (fds[1].revents)
+                j->error = -ESRCH;
 }
 
 static void watch(struct job *j) {
