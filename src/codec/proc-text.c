@@ -151,3 +151,12 @@ int proc_status_hears(const char *text, size_t size, int sig) {
                 return -EBADMSG;
         return ((blocked | caught) >> (sig - 1) & 1) != 0;
 }
+
+int proc_syscall_decode(const char *text, size_t size, uint64_t *ret) {
+        static const char running[] = "running", none[] = "-1";
+
+        if ((size >= strlen(running) && memcmp(text, running, strlen(running)) == 0) ||
+            (size >= strlen(none) && memcmp(text, none, strlen(none)) == 0))
+                return -EAGAIN;
+        return take_number(&text, text + size, ret);
+}

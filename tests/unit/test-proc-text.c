@@ -149,9 +149,34 @@ static void test_hears(void **state) {
                 assert_int_equal(proc_status_hears(bad[i], strlen(bad[i]), 15), -EBADMSG);
 }
 
+static void test_syscall(void **state) {
+        static const struct {
+                const char *text;
+                int result;
+                uint64_t number;
+        } cases[] = {
+                { "128 0x7ffd 0x0 0x0 0x8 0x0 0x0 0x7ffd 0x7f12\n", 0, 128 },
+                { "0 0x0\n", 0, 0 },
+                { "running\n", -EAGAIN, 0 },
+                { "-1 0x7ffd 0x7f12\n", -EAGAIN, 0 },
+                { "", -EBADMSG, 0 },
+                { "run", -EBADMSG, 0 },
+                { "99999999999999999999 0x0\n", -EBADMSG, 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                size_t size = strlen(cases[i].text);
+                AUTO_FREE char *text = exact_copy(cases[i].text, size);
+                uint64_t number = 0;
+
+                assert_int_equal(proc_syscall_decode(text, size, &number), cases[i].result);
+                assert_int_equal(number, cases[i].number);
+        }
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stat),   cmocka_unit_test(test_cgroup), cmocka_unit_test(test_cgroup_nul),
-        cmocka_unit_test(test_status), cmocka_unit_test(test_hears),
+        cmocka_unit_test(test_status), cmocka_unit_test(test_hears),  cmocka_unit_test(test_syscall),
 };
 
 RUN_TESTS(tests)

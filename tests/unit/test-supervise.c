@@ -363,6 +363,19 @@ static void block_late(const struct inside *i) {
         exit_by(sig);
 }
 
+static void wait_in_sigwait_late(const struct inside *i) {
+        sigset_t set;
+        int sig;
+
+        close(i->ready);
+        nap(400);
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        sigwait(&set, &sig);
+        exit_by(sig);
+}
+
 static void restart_by(int sig) {
         restart(NULL);
 }
@@ -411,6 +424,7 @@ static void test_signals(void **state) {
                 { stub, SIGINT, SIGTERM, 0, PAYLOAD_POWER_OFF, 0 },
                 { listen_late, SIGTERM, SIGTERM, 0, PAYLOAD_EXITED, 4 },
                 { block_late, SIGTERM, SIGINT, 0, PAYLOAD_EXITED, 4 },
+                { wait_in_sigwait_late, SIGTERM, SIGTERM, 0, PAYLOAD_EXITED, 4 },
                 { listen_late, SIGTERM, SIGTERM, SIGTERM, PAYLOAD_KILLED, 1 },
                 { restart_on_signal, SIGTERM, SIGTERM, 0, PAYLOAD_POWER_OFF, 0 },
         };
