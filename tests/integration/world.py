@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests have to do with: the bus, the daemon, processes, the Varlink socket, control groups."""
 import ctypes
+import fnmatch
 import json
 import os
 import pathlib
@@ -326,11 +327,15 @@ def cgroup_root(mode):
             "v1": pathlib.Path("/sys/fs/cgroup/systemd")}.get(mode)
 
 
-def scope_directories():
-    """Every directory of a machine's scope, in whatever hierarchy."""
+def control_groups(pattern):
+    """Every directory of that name, in whatever hierarchy."""
     # os.walk() takes it calmly when a directory goes away while it looks.
-    return [os.path.join(top, name) for top, names, _ in os.walk("/sys/fs/cgroup") for name in names
-            if name.endswith(".scope")]
+    return [os.path.join(top, name) for top, names, _ in os.walk("/sys/fs/cgroup") for name in fnmatch.filter(names, pattern)]
+
+
+def scope_directories():
+    """Every directory of a machine's scope."""
+    return control_groups("*.scope")
 
 
 def stray_processes():
