@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import pty
+import re
+import select
 import shlex
 import signal
 import socket
@@ -47,12 +49,31 @@ def wait_until(condition, what, timeout=10.0, on_timeout=None):
     """Polls; returns the condition's first true value. on_timeout: says what is wrong instead."""
     deadline = time.monotonic() + timeout
     while True:
+        late = time.monotonic() > deadline  # before the last look: who sleeps in between may find all done
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
+        if late:
             raise AssertionError(f"timed out: {what}" + (f": {on_timeout()}" if on_timeout else ""))
         time.sleep(0.005)
+
+
+def wait_until_still(value, seconds, what, timeout=60):
+    """Until what value() says has not changed for so long."""
+    seen = [value(), time.monotonic()]
+
+    def still():
+        now = value()
+        if now != seen[0]:
+            seen[:] = now, time.monotonic()
+        return time.monotonic() - seen[1] > seconds
+    wait_until(still, what, timeout)
+
+
+def read_line(pipe, timeout=30):
+    """The next line of a pipe that has no buffer, or that nobody has read from."""
+    assert select.select([pipe], [], [], timeout)[0], "nothing is said"
+    return pipe.readline()
 
 
 def spawn_program(build):
@@ -211,6 +232,12 @@ def comm(pid):
         return None
 
 
+def has_signal(pid, field, number):
+    """Whether a process blocks the signal (SigBlk), ignores it (SigIgn), ..."""
+    mask = re.search(rf"^{field}:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1]
+    return bool(int(mask, 16) >> number - 1 & 1)
+
+
 class VarlinkError(Exception):
     def __init__(self, error, parameters):
         super().__init__(f"{error} {parameters}")
@@ -291,6 +318,33 @@ def busctl(*arguments, check=True, **options):
     if check:
         assert result.returncode == 0, result.stderr
     return result
+
+
+class Signals:
+    """What a match rule of ours catches, from the moment that it is in force."""
+
+    def __init__(self, rule):
+        # A monitor sees unicast signals, too: the first ones say that it is in force.
+        self.process = subprocess.Popen(["dbus-monitor", "--address", BUS_ADDRESS, rule], text=True, stdout=subprocess.PIPE)
+        self.lines = []
+        self.ready = threading.Event()
+        self.thread = threading.Thread(target=self.read)
+        self.thread.start()
+        assert self.ready.wait(20)
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if "NameLost" in line or "NameAcquired" in line:
+                self.ready.set()
+
+    def wait(self, *words):
+        wait_until(lambda: all(w in "".join(self.lines) for w in words), f"{words}")
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.thread.join()
 
 
 MANAGER = ("org.freedesktop.machine1", "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager")
