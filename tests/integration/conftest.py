@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Fixtures: a musterd of our own in the sandbox, a private system bus, processes to register. See sandbox.py."""
+import faulthandler
 import os
 import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import world  # noqa: E402
+
+TEST_SEC = 600
 
 
 def pytest_configure(config):
@@ -18,6 +20,15 @@ def pytest_configure(config):
     if "MUSTER_SANDBOX" not in os.environ:
         raise pytest.UsageError("run these tests by tools/run-checks.py: they need the sandbox")
     os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")  # see world.Musterd
+    config.stderr = os.dup(2)  # before it is taken for what a test says
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """A test that waits for ever ends the run: what it waits for is shown, and the sandbox ends with all that it started."""
+    faulthandler.dump_traceback_later(TEST_SEC, exit=True, file=item.config.stderr)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_collection_modifyitems(config, items):
@@ -78,14 +89,15 @@ def musterd_without_bus(build):
 def nothing_left(request):
     """No test leaves a process, a machine's cgroup or a record behind."""
     yield
-    deadline = time.monotonic() + 5
-    left = ["?"]
-    while left and time.monotonic() < deadline:
-        left = world.leftovers()
-        if left:
-            time.sleep(0.02)
-    if left:
+    left = []
+
+    def gone():
+        left[:] = world.leftovers()
+        return not left
+    try:
+        world.wait_until(gone, "all to be gone")
+    except AssertionError:
         for pid in world.stray_processes():
             os.kill(pid, signal.SIGKILL)
         subprocess.run("rm -rf /run/systemd/machines/*", shell=True)
-    assert not left, f"left behind: {left}"
+        raise AssertionError(f"left behind: {left}") from None

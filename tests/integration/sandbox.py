@@ -5,8 +5,8 @@
 Usage: sandbox.py MODE COMMAND...      MODE: v2 | hybrid | v1 | none
 
 Own mount, pid, cgroup, net and uts namespaces in fresh cgroups; a tmpfs on /run and on /var/log, an empty directory on /tmp and on
-/var/tmp, sysfs on /sys, the hierarchies of MODE on /sys/fs/cgroup. Everything ends with the command. Exit status: the command's;
-77 when this kernel cannot show MODE.
+/var/tmp, sysfs on /sys, the hierarchies of MODE on /sys/fs/cgroup, a lock of its own for the user database. Everything ends with the
+command. Exit status: the command's; 77 when this kernel cannot show MODE.
 """
 import os
 import pathlib
@@ -21,6 +21,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 MODES = ("v2", "hybrid", "v1", "none")
 CGROUP = "/sys/fs/cgroup"
+DATABASE_LOCK = pathlib.Path("/etc/.pwd.lock")
 SKIP = 77
 
 
@@ -147,6 +148,18 @@ def mount_temporary(directory, place):
     subprocess.run(["mount", "--rbind", directory, place], check=True)
 
 
+def mount_lock(mine):
+    """Whoever takes users for a container holds the lock of the user database: others of this host shall not wait for that, nor we
+    for them. Where there is none it is made, as the first program that changes a user would."""
+    try:
+        if not DATABASE_LOCK.exists():
+            DATABASE_LOCK.touch(0o600)
+    except OSError:  # then nobody can hold it
+        return
+    mine.touch(0o600)
+    subprocess.run(["mount", "--bind", mine, DATABASE_LOCK], check=True)
+
+
 def inner(mode, command):
     mount("sysfs", "/sys")
     if os.path.isdir("/sys/fs/bpf"):  # where most hosts have it
@@ -161,6 +174,7 @@ def inner(mode, command):
     scratch = pathlib.Path(os.environ.pop("SANDBOX_SCRATCH"))
     for place in ("tmp", "var/tmp"):
         mount_temporary(scratch / place, pathlib.Path("/", place))
+    mount_lock(pathlib.Path("/run/pwd.lock"))
     os.chdir(os.getcwd())  # a checkout below one of them is on another mount now
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DBUS_", "XDG_", "SYSTEMD_", "NOTIFY_"))}

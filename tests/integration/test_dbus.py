@@ -198,22 +198,18 @@ def test_mapping(musterd, processes):
 
 
 def test_signals(musterd, processes):
-    monitor = subprocess.Popen(["dbus-monitor", "--address", world.BUS_ADDRESS,
-                                "type='signal',interface='org.freedesktop.machine1.Manager'"], stdout=subprocess.PIPE, text=True)
-    seen = []
-    reader = threading.Thread(target=lambda: seen.extend(monitor.stdout), daemon=True)
-    reader.start()
-    time.sleep(0.3)
-    leader = processes.sleeper()
-    register("sig", leader)
-    processes.kill(leader)
-    world.wait_until(lambda: any("MachineRemoved" in line for line in seen), "the signal")
-    time.sleep(0.1)
-    monitor.kill()
-    monitor.wait()
-    signals = [re.search(r"member=(\w+)", line).group(1) for line in seen if "member=Machine" in line]
+    monitor = world.Signals("type='signal',interface='org.freedesktop.machine1.Manager'")
+    try:
+        leader = processes.sleeper()
+        register("sig", leader)
+        processes.kill(leader)
+        monitor.wait("MachineRemoved")
+        time.sleep(0.1)
+    finally:
+        monitor.end()
+    signals = [re.search(r"member=(\w+)", line).group(1) for line in monitor.lines if "member=Machine" in line]
     assert signals == ["MachineNew", "MachineRemoved"]
-    assert any(f'object path "{PATH}sig"' in line for line in seen)
+    assert any(f'object path "{PATH}sig"' in line for line in monitor.lines)
 
 
 def test_log_control(musterd):
@@ -281,13 +277,12 @@ def test_create_with_a_signal_to_end(musterd, processes, mode):
     if mode == "none":
         pytest.skip("without a control group there is no scope to have properties")
     leader = processes.sleeper(command=("sh", "-c", "trap '' TERM; while :; do :; sleep 0.1; done"))
-    world.wait_until(lambda: int(re.search(r"SigIgn:\s*(\w+)", pathlib.Path(f"/proc/{leader}/status").read_text())[1], 16)
-                     & 1 << signal.SIGTERM - 1, "the trap")
+    world.wait_until(lambda: world.has_signal(leader, "SigIgn", signal.SIGTERM), "the trap")
     manager("CreateMachine", "sayssusa(sv)", "stubborn", 0, "", "container", leader, "", 1, "KillSignal", "i", 37)
     begun = time.monotonic()
     manager("TerminateMachine", "s", "stubborn")
     world.wait_until(lambda: names() == [], "the machine to go")
-    assert time.monotonic() - begun < 5, "it took the time to stop"
+    assert time.monotonic() - begun < 9, "it took the time to stop"
 
 
 def test_answers_come_in_the_order_of_calls(musterd, processes):

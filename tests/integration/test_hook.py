@@ -47,9 +47,10 @@ def tree():
 
 
 def shipped(name, build, *options):
-    """A file of data/hooks as meson configures it, with the hook in the build directory, and with more options."""
+    """A file of data/hooks as meson configures it, with the hook in the build directory, and with more options. A busy machine gets
+    more time than the hook gives the registry, and less than an OCI runtime gives the hook."""
     text = (DATA / f"{name}.in").read_text().replace("@libexecdir@/muster/muster-hook", str(build / "muster-hook"))
-    for option in options:
+    for option in (*options, "--timeout=20s"):
         text = text.replace("muster-hook lxc", f"muster-hook {option} lxc").replace('"oci"]', f'"{option}", "oci"]')
     return text
 

@@ -57,6 +57,7 @@ def test_whose(musterd_without_bus, processes, example):
     leader = processes.mapped(200000)
     child = int(subprocess.run(["nsenter", f"--target={leader}", "--user", "sh", "-c", "true & echo $!"], capture_output=True,
                                text=True).stdout or 0)
+    world.wait_until(lambda: not child or not os.path.exists(f"/proc/{child}"), "the child to be buried")
     with world.Varlink() as v:
         v.register("web", leader)
     assert example("whose", "pid", leader).stdout == "web 0\n"
@@ -120,6 +121,7 @@ def test_watch(musterd_without_bus, processes, build):
         lines = []
         while "registered b" not in lines:
             lines.append(watcher.stdout.readline().strip())
+            assert lines[-1], lines
         assert set(lines) <= {"registered a", "registered b", "changed a", "changed b", "changed before"}, lines
         processes.kill(leaders[1])
         assert watcher.stdout.readline() == "removed a\n"

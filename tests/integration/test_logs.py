@@ -312,15 +312,14 @@ def test_follow_waits():
     """Also for the directory; and goes on when the log was removed."""
     directory = pathlib.Path("/var/log/muster")
     follower = Follower("web")
-    time.sleep(0.3)
+    assert b"waiting" in world.read_line(follower.process.stderr)
     directory.mkdir()
     write(directory / "web.log", record(NOON, "first"))
     follower.until("first")
     muster("logs", "--remove", "web")
     write(directory / "web.log", record(NOON, "second"))
     follower.until("second")
-    errors = follower.end()
-    assert "waiting" in errors
+    follower.end()
     subprocess.run(["rm", "-rf", directory], check=True)
 
 

@@ -29,9 +29,14 @@ def nsswitch(build):
     subprocess.run(["umount", "/etc/nsswitch.conf"], check=True)
 
 
-def run(build, *command, **options):
+def run(build, *command, again=True, **options):
+    """Whoever asks waits for BOUND only; again: what took that long is done once more, lest a busy machine is the reason."""
     environment = dict(os.environ, LD_LIBRARY_PATH=str(build / "src" / "nss"))
-    return subprocess.run([*map(str, command)], capture_output=True, text=True, env=environment, timeout=60, **options)
+    began = time.monotonic()
+    result = subprocess.run([*map(str, command)], capture_output=True, text=True, env=environment, timeout=60, **options)
+    if again and time.monotonic() - began > BOUND - 0.2:
+        return run(build, *command, again=False, **options)
+    return result
 
 
 @pytest.fixture
@@ -74,6 +79,7 @@ def web(musterd_without_bus, processes):
     with world.Varlink() as v:
         v.register("web", leader, ifIndices=[net.index])
     yield net
+    net.ip("link", "del", "ve-web", inside=False)  # when the leader has ended the kernel takes its time for it
     processes.kill(leader)
 
 
@@ -235,15 +241,18 @@ def test_nonsense(getent, kind):
 
 
 def test_a_registry_that_hangs(getent, build):
-    with FakeRegistry(None):
+    with FakeRegistry(None) as fake:
         began = time.monotonic()
-        assert getent("ahosts", "fake") == ""
-        assert BOUND - 0.2 < time.monotonic() - began < BOUND + 1
+        assert getent("ahosts", "fake", again=False) == ""
+        assert BOUND - 0.2 < time.monotonic() - began < 2 * BOUND + 5
+        fake.questions.clear()
         # Of many users, only the first is waited for.
         code = "import pwd\nfor i in range(200000, 200100):\n try: pwd.getpwuid(i)\n except KeyError: pass"
         began = time.monotonic()
-        assert run(build, "/usr/bin/python3", "-c", code).returncode == 0
-        assert time.monotonic() - began < BOUND + 1
+        assert run(build, "/usr/bin/python3", "-c", code, again=False).returncode == 0
+        assert time.monotonic() - began < 2 * BOUND + 5
+        world.wait_until(lambda: fake.questions, "the first question")
+        assert len(fake.questions) == 1
 
 
 def test_no_registry(getent):
@@ -261,19 +270,25 @@ def test_threads_while_the_registry_is_stopped_and_killed(web, musterd_without_b
     for program, how, *options in DRIVERS:
         driver = build / "tests" / "nss" / program
         if driver.exists():  # not every compiler has the sanitizer for threads, which knows only some layouts of memory
-            running.append(subprocess.Popen(["setarch", "-R", str(driver), how, "4500", *options], env=environment,
-                                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-    time.sleep(0.7)
-    os.kill(musterd_without_bus.pid, signal.SIGSTOP)
-    time.sleep(BOUND + 0.4)
-    os.kill(musterd_without_bus.pid, signal.SIGCONT)
-    time.sleep(0.3)
-    musterd_without_bus.kill()
-    time.sleep(0.3)
-    musterd_without_bus.start()
-    for process in running:
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 0 and not err, (process.args, err)
-        longest, found, missed = map(int, out.split())
-        assert BOUND * 1000 - 200 < longest < BOUND * 1000 + 700, (process.args, out)
-        assert found > 50 and missed > 50, (process.args, out)
+            running.append(subprocess.Popen(["setarch", "-R", str(driver), how, *options], env=environment, bufsize=0,
+                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+    try:
+        for process in running:
+            assert world.read_line(process.stdout) == b"ready\n", process.args
+        os.kill(musterd_without_bus.pid, signal.SIGSTOP)
+        for process in running:
+            assert world.read_line(process.stdout) == b"waited\n", process.args
+        os.kill(musterd_without_bus.pid, signal.SIGCONT)
+        time.sleep(0.3)
+        musterd_without_bus.kill()
+        time.sleep(0.3)
+        musterd_without_bus.start()
+        time.sleep(0.5)
+        for process in running:
+            out, err = process.communicate(timeout=60)
+            assert process.returncode == 0 and not err, (process.args, err)
+            assert BOUND * 1000 - 200 < int(out) < 2 * BOUND * 1000 - 200, (process.args, out)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()

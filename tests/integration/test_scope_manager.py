@@ -5,7 +5,6 @@ import os
 import pathlib
 import signal
 import subprocess
-import threading
 
 import pytest
 import world
@@ -64,40 +63,12 @@ def is_in(pid, cgroup, mode):
     return any(marker in line and line.endswith(cgroup) for line in lines)
 
 
-class Signals:
-    """What a match rule of ours catches, from the moment that it is in force."""
-
-    def __init__(self, rule):
-        # A monitor sees unicast signals, too, and says so on its standard error when it is in force.
-        self.process = subprocess.Popen(["dbus-monitor", "--address", world.BUS_ADDRESS, rule], text=True,
-                                        stdout=subprocess.PIPE)
-        self.lines = []
-        self.ready = threading.Event()
-        self.thread = threading.Thread(target=self.read)
-        self.thread.start()
-        assert self.ready.wait(20)
-
-    def read(self):
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if "NameLost" in line or "NameAcquired" in line:
-                self.ready.set()
-
-    def wait(self, *words):
-        wait_until(lambda: all(w in "".join(self.lines) for w in words), f"{words}")
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-        self.thread.join()
-
-
 @pytest.fixture
 def signals():
     made = []
 
     def watch(rule):
-        made.append(Signals(rule))
+        made.append(world.Signals(rule))
         return made[-1]
     yield watch
     for one in made:

@@ -66,12 +66,12 @@ def spawn(build, tree):
         if one.process.poll() is None:
             one.process.kill()
             one.process.wait()
-    left = groups("*.scope")
-    world.wait_until(lambda: not groups("*.scope"), "no scope to be left", on_timeout=lambda: left)
+    left = world.scope_directories()
+    world.wait_until(lambda: not world.scope_directories(), "no scope to be left", on_timeout=lambda: left)
 
 
-def groups(name):
-    return sorted(str(p) for p in CGROUPS.glob("**/" + name))
+def groups(pattern):
+    return sorted(world.control_groups(pattern))
 
 
 def scope(controller, mode, name="box", slice_="machine.slice"):

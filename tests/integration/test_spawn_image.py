@@ -4,10 +4,10 @@ import fcntl
 import os
 import pathlib
 import re
+import shutil
 import signal
 import struct
 import subprocess
-import time
 
 import pytest
 import world
@@ -52,6 +52,15 @@ def tree(place):
 
 def hidden(place):
     return sorted(p.name for p in place.iterdir() if p.name.startswith(".#"))
+
+
+def removed(group):
+    for directory, _, _ in os.walk(group, topdown=False):
+        try:
+            os.rmdir(directory)
+        except OSError:
+            pass
+    return not group.exists()
 
 
 def content(tree):
@@ -185,8 +194,7 @@ def test_left_overs_of_a_killed_run(build, tree, place, running):
     assert theirs[0] not in hidden(place)
     for group in groups:  # nobody but a registry looks after those of who was killed
         assert not group.is_dir() or not (group / "cgroup.procs").read_text()
-        for directory, _, _ in os.walk(group, topdown=False):
-            os.rmdir(directory)
+        world.wait_until(lambda: removed(group), "its processes to be gone")
 
 
 def test_ephemeral_and_locks(build, tree, running):
@@ -237,10 +245,13 @@ def test_template_refused(build, tree, place, arguments, says):
 
 
 def test_template_interrupted(build, tree, place):
+    if not shutil.which("strace"):
+        pytest.skip("there is no strace")
     with open(tree / "large", "wb") as file:
         for _ in range(200):
             file.write(b"x" * (1 << 20))
-    process = subprocess.Popen([world.spawn_program(build), "--register=no", f"--template={tree}", "-D", place / "new", "true"],
+    slowly = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=copy_file_range", "-e", "inject=copy_file_range:delay_enter=400000"]
+    process = subprocess.Popen([*slowly, world.spawn_program(build), "--register=no", f"--template={tree}", "-D", place / "new", "true"],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     world.wait_until(lambda: list(place.glob(".#machine.*/large")), "the copy to begin")
     process.send_signal(signal.SIGINT)
@@ -408,7 +419,7 @@ def test_waits_for_the_user_database(build, tree):
     fcntl.fcntl(database, fcntl.F_SETLK, lock)
     process = subprocess.Popen([world.spawn_program(build), "--register=no", "-P", "-U", "-D", tree, "true"],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    time.sleep(0.5)
+    world.wait_until(lambda: world.has_signal(process.pid, "SigBlk", signal.SIGTERM), "it to listen")
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 1
     os.close(database)

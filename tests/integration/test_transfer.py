@@ -10,8 +10,6 @@ import socket
 import stat
 import subprocess
 import tarfile
-import threading
-import time
 
 import pytest
 import world
@@ -360,27 +358,6 @@ def test_stock_clients(plain, tmp_path):
 
 # ---- guests that do not play along ----
 
-class Slowest:
-    """How long others wait for an answer meanwhile."""
-
-    def __enter__(self):
-        self.ended, self.time = threading.Event(), 0
-        self.thread = threading.Thread(target=self.ask)
-        self.thread.start()
-        return self
-
-    def ask(self):
-        with world.Varlink() as v:
-            while not self.ended.wait(0.02):
-                begin = time.monotonic()
-                v.list()
-                self.time = max(self.time, time.monotonic() - begin)
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
-
-
 RACES = 2
 
 
@@ -401,7 +378,7 @@ def test_races(plain, tmp_path):
           f"mv /srv/to /srv/to2; ln -s {depth}{outside} /srv/to; rm /srv/to; mv /srv/to2 /srv/to; done 2>/dev/null",
           options=["--detach"], check=0)
     before = set(os.listdir(outside))
-    with Slowest() as others:
+    with world.Others():
         for i in range(RACES):
             transfer("copy-to", "--force", m, source, "/srv/to")
             transfer("copy-to", "--force", m, source / "d" / "0" / "f", "/srv/to/d/0/f")
@@ -410,13 +387,13 @@ def test_races(plain, tmp_path):
     copied = [p for i in range(RACES) for p in (tmp_path / f"out{i}").rglob("*") if p.is_file() and not p.is_symlink()]
     assert all("secret" not in p.read_text() for p in copied) and copied
     assert set(os.listdir(outside)) == before and (secret / "f").read_text() == "secret of the host"
-    assert os.listdir(secret) == ["f"] and others.time < 1
+    assert os.listdir(secret) == ["f"]
 
 
 def test_things_in_the_way(plain, tmp_path):
     m = plain.name
     sh(plain, "mkfifo /srv/fifo; mkdir /srv/d /srv/ro /srv/small; mkfifo /srv/d/fifo; mknod /srv/d/disk b 8 0; ln -s fifo /srv/d/l")
-    with Slowest() as others:
+    with world.Others():
         do("copy-from", m, "/srv/fifo", tmp_path / "fifo")
         assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
         do("copy-from", m, "/srv/d", tmp_path / "d")
@@ -445,7 +422,6 @@ def test_things_in_the_way(plain, tmp_path):
         refused("No space left", "copy-to", m, big, "/srv/small/new")
         refused("No space left", "copy-to", m, big, "/srv/small/t")
         assert names(plain, "/srv/small") == ["t"] and names(plain, "/srv/small/t") == ["mine"]
-    assert others.time < 1
 
 
 class Begun:
@@ -486,11 +462,11 @@ def test_going_in_the_middle(plain, tmp_path):
                                "CopyToMachine", "sss", plain.name, str(tmp_path / "large"), "/srv/large"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     world.wait_until(lambda: names(plain, "/srv"), "it to begin")
-    with Slowest() as others:
+    with world.Others():
         client.kill()
         client.wait()
         world.wait_until(lambda: not transferring(), "the helpers to go")
-    assert names(plain, "/srv") == [] and others.time < 1
+    assert names(plain, "/srv") == []
     begun = Begun(plain, "/srv/new")
     world.wait_until(lambda: names(plain, "/srv"), "it to begin")
     os.kill(plain.leader, signal.SIGKILL)

@@ -218,7 +218,7 @@ def test_half_a_message_does_not_stop_others(musterd_without_bus):
     start = time.monotonic()
     with world.Varlink() as v:
         v.call("io.systemd.service.Ping")
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
     for v in idle:
         v.socket.close()
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests have to do with: the bus, the daemon, processes, the Varlink socket, control groups."""
 import ctypes
+import fnmatch
 import json
 import os
 import pathlib
 import pty
+import re
+import select
 import shlex
 import signal
 import socket
@@ -46,12 +49,31 @@ def wait_until(condition, what, timeout=10.0, on_timeout=None):
     """Polls; returns the condition's first true value. on_timeout: says what is wrong instead."""
     deadline = time.monotonic() + timeout
     while True:
+        late = time.monotonic() > deadline  # before the last look: who sleeps in between may find all done
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
+        if late:
             raise AssertionError(f"timed out: {what}" + (f": {on_timeout()}" if on_timeout else ""))
         time.sleep(0.005)
+
+
+def wait_until_still(value, seconds, what, timeout=60):
+    """Until what value() says has not changed for so long."""
+    seen = [value(), time.monotonic()]
+
+    def still():
+        now = value()
+        if now != seen[0]:
+            seen[:] = now, time.monotonic()
+        return time.monotonic() - seen[1] > seconds
+    wait_until(still, what, timeout)
+
+
+def read_line(pipe, timeout=30):
+    """The next line of a pipe that has no buffer, or that nobody has read from."""
+    assert select.select([pipe], [], [], timeout)[0], "nothing is said"
+    return pipe.readline()
 
 
 def spawn_program(build):
@@ -228,6 +250,12 @@ class FakeRegistry:
         pathlib.Path(VARLINK_SOCKET).unlink()
 
 
+def has_signal(pid, field, number):
+    """Whether a process blocks the signal (SigBlk), ignores it (SigIgn), ..."""
+    mask = re.search(rf"^{field}:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1]
+    return bool(int(mask, 16) >> number - 1 & 1)
+
+
 class VarlinkError(Exception):
     def __init__(self, error, parameters):
         super().__init__(f"{error} {parameters}")
@@ -310,6 +338,33 @@ def busctl(*arguments, check=True, **options):
     return result
 
 
+class Signals:
+    """What a match rule of ours catches, from the moment that it is in force."""
+
+    def __init__(self, rule):
+        # A monitor sees unicast signals, too: the first ones say that it is in force.
+        self.process = subprocess.Popen(["dbus-monitor", "--address", BUS_ADDRESS, rule], text=True, stdout=subprocess.PIPE)
+        self.lines = []
+        self.ready = threading.Event()
+        self.thread = threading.Thread(target=self.read)
+        self.thread.start()
+        assert self.ready.wait(20)
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if "NameLost" in line or "NameAcquired" in line:
+                self.ready.set()
+
+    def wait(self, *words):
+        wait_until(lambda: all(w in "".join(self.lines) for w in words), f"{words}")
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.thread.join()
+
+
 MANAGER = ("org.freedesktop.machine1", "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager")
 
 
@@ -344,11 +399,15 @@ def cgroup_root(mode):
             "v1": pathlib.Path("/sys/fs/cgroup/systemd")}.get(mode)
 
 
-def scope_directories():
-    """Every directory of a machine's scope, in whatever hierarchy."""
+def control_groups(pattern):
+    """Every directory of that name, in whatever hierarchy."""
     # os.walk() takes it calmly when a directory goes away while it looks.
-    return [os.path.join(top, name) for top, names, _ in os.walk("/sys/fs/cgroup") for name in names
-            if name.endswith(".scope")]
+    return [os.path.join(top, name) for top, names, _ in os.walk("/sys/fs/cgroup") for name in fnmatch.filter(names, pattern)]
+
+
+def scope_directories():
+    """Every directory of a machine's scope."""
+    return control_groups("*.scope")
 
 
 def stray_processes():
@@ -390,10 +449,12 @@ def drop_privileges(uid):
 
 class Others:
     """Somebody else who asks the registry for its list all the time, while something is done to it:
-    with Others(): ...    No single answer may take long, and half of them less than the 100 ms that are promised; where many
-    want the processor it is not the registry's fault when some take longer."""
+    with Others(): ...    Half of the answers must come in less than the 100 ms that are promised; where many want the processor it
+    is not the registry's fault when some take longer, but none may take as long as if somebody waited for the machine."""
 
-    def __init__(self, usual=0.1, longest=5):
+    SAMPLES = 25  # of fewer a few slow ones would be half
+
+    def __init__(self, usual=0.1, longest=10):
         self.usual, self.longest = usual, longest
         self.spent, self.problem = [], None
         self.done = threading.Event()
@@ -401,7 +462,7 @@ class Others:
 
     def ask(self):
         try:
-            while not self.done.is_set() or len(self.spent) < 5:
+            while not self.done.is_set() or len(self.spent) < self.SAMPLES:
                 begin = time.monotonic()
                 with Varlink() as v:
                     v.names()

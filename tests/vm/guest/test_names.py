@@ -34,6 +34,7 @@ def container(processes):
         v.register("web", leader, ifIndices=[socket.if_nametoindex("ve-web")])
         yield leader
         v.call("io.systemd.Machine.Unregister", {"name": "web"})
+    subprocess.run(["ip", "link", "del", "ve-web"], check=True)  # when the leader has ended the kernel takes its time for it
     processes.kill(leader)
 
 

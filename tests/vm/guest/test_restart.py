@@ -3,7 +3,6 @@
 import pathlib
 import re
 import signal
-import time
 
 import host
 import pytest
@@ -124,14 +123,19 @@ def test_bus_starts_over(musterd, processes):
     wait_until(lambda: host.names() == [], "the machine to go")
 
 
+def wakes_of(pid):
+    return re.search(r"^voluntary_ctxt_switches:.*", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[0]
+
+
 def test_units_that_are_not_ours_wake_nobody(musterd, processes):
     """50 units start and stop; musterd does not run at all, but to tell the manager twice in three minutes that it lives."""
     leader = processes.sleeper()
     create("idle", leader)
     host.names()
-    time.sleep(1.5)  # a second after a machine came its user map is read
     trace = pathlib.Path("/run/musterd.trace")
     pid = musterd.pid
+    # A second after a machine came its user map is read.
+    world.wait_until_still(lambda: wakes_of(pid), 2, "musterd to rest", host.PATIENCE_SEC)
     strace = processes.sleeper(command=("strace", "-qq", "-s", "200", "-o", str(trace), "-p", str(pid)))
     wait_until(lambda: f"TracerPid:\t{strace}" in pathlib.Path(f"/proc/{pid}/status").read_text(), "strace")
     for i in range(50):

@@ -35,7 +35,7 @@ def in_order(tree, musterd):  # noqa: F811
     settings("")
     yield
     wait_until(lambda: not host.units("guest.scope"), "the scope to be collected", timeout=60)
-    wait_until(lambda: not list(pathlib.Path("/sys/fs/cgroup").glob("**/guest.scope")), "its control groups to go", timeout=60)
+    wait_until(lambda: not world.control_groups("guest.scope"), "its control groups to go", timeout=60)
 
 
 class Spawn:
