@@ -204,7 +204,7 @@ void state_dir_complete(const char *run_dir, struct machine_view *view) {
 
         if (fd < 0 || read_record(fd, view->name, &m, &boot_id) < 0)
                 return;
-        if (m->leader.pid != view->leader.pid) /* a later machine of that name */
+        if (view->leader.pid > 0 && m->leader.pid != view->leader.pid) /* a later machine of that name */
                 return;
         if (!view->state)
                 (void) str_replace(&view->state, machine_state_to_string(m->state));

@@ -15,5 +15,6 @@ int state_dir_list(const char *run_dir, struct machine_view **ret, size_t *ret_n
 /* One machine. -ENOENT: no record, or its leader is dead. -EBADMSG: the record is broken. -EINVAL: no machine name. */
 int state_dir_get(const char *run_dir, const char *name, struct machine_view *ret);
 
-/* Adds to a view from the daemon what the Varlink reply leaves out: state and network interfaces. Best effort. */
+/* Adds to a view from the daemon what the Varlink reply leaves out: state and network interfaces.
+ * Best effort; of no other leader, where the view has one. */
 void state_dir_complete(const char *run_dir, struct machine_view *view);
