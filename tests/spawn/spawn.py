@@ -4,6 +4,7 @@
 A container always starts with --register=no --keep-unit, in a control group of its own, on a tree that is under a layer
 in memory (integration/nspawn.py: Tree) or a copy in memory (CopiedTree). What it leaves behind is found by Leftovers.
 """
+import glob
 import itertools
 import os
 import pathlib
@@ -83,7 +84,10 @@ class ControlGroup:
         found = set()
         for path in self.paths:
             for directory, _, _ in os.walk(path):
-                found |= {int(line) for line in pathlib.Path(directory, "cgroup.procs").read_text().split()}
+                try:
+                    found |= {int(line) for line in pathlib.Path(directory, "cgroup.procs").read_text().split()}
+                except OSError:  # it has just gone
+                    pass
         return found
 
     def remove(self, timeout=5):
@@ -279,15 +283,16 @@ class Leftovers:
         mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
         found |= {f"mount on {line.split()[4]}" for line in mounts}
         found |= {f"link {name}" for name in os.listdir("/sys/class/net")}
-        found |= {f"control group {path}" for path in CGROUP.rglob("*") if path.is_dir() and not path.is_symlink()}
+        # os.walk() and glob.glob() take it calmly when something goes away while they look.
+        found |= {f"control group {os.path.join(top, name)}" for top, names, _ in os.walk(CGROUP) for name in names}
         for top in ("/run/systemd/nspawn", "/run/systemd/nspawn-uid", "/run/systemd/machines", "/run/muster",
                     "/run/host", "/var/lib/machines"):
-            found |= {str(path) for path in pathlib.Path(top).rglob("*")}
+            found |= {os.path.join(place, name) for place, names, files in os.walk(top) for name in names + files}
             found |= {top} if os.path.exists(top) else set()
         # Locks and hidden copies lie beside a tree; backing directories of mounts in the host's /var/tmp and /tmp.
         for place in (os.environ["TMPDIR"], "/var/tmp", "/tmp"):
-            found |= {str(path) for pattern in (".#*", "*/.#*", "nspawn-*", "muster-spawn-*")
-                      for path in pathlib.Path(place).glob(pattern)}
+            found |= {path for pattern in (".#*", "*/.#*", "nspawn-*", "muster-spawn-*")
+                      for path in glob.glob(f"{place}/{pattern}", include_hidden=True)}
         return found
 
     def found(self, timeout=3):
