@@ -8,6 +8,7 @@ import glob
 import itertools
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -21,6 +22,7 @@ import world
 ORIGINAL, OURS = TARGETS = ("systemd-nspawn", "muster-spawn")
 CGROUP = pathlib.Path("/sys/fs/cgroup")
 NUMBER = itertools.count(1)
+PATIENCE = 20  # seconds for what takes a moment, on a machine that stalls now and then
 # What both programs look at in their own environment would make tests depend on who runs them.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "vt220",
                "LANG": "C.UTF-8",
@@ -204,6 +206,11 @@ class Spawn:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def wait_heard(self):
+        """Until the program has read its signals: one that is sent again before that comes once."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status")
+        world.wait_until(lambda: re.search(r"^ShdPnd:\t0+$", status.read_text(), re.MULTILINE), "the signal to be read", PATIENCE)
 
     def end(self, timeout=None):
         """Waits until the program ends by itself; its exit status, as of a shell: 128 + the signal that ended it."""

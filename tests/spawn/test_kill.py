@@ -190,6 +190,7 @@ def test_stopped_payload(box, containers):
     pid = payload_pid(container)
     os.kill(pid, signal.SIGSTOP)
     container.signal(signal.SIGTERM)
+    container.wait_heard()
     time.sleep(0.3)
     assert container.process.poll() is None
     container.signal(signal.SIGTERM)
