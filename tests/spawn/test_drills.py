@@ -549,16 +549,17 @@ class Listener:
         self.socket.bind(str(place / "notify"))
         self.environment = {"NOTIFY_SOCKET": str(place / "notify")}
 
+    def message(self):
+        """The next that has come; None: there is none."""
+        try:
+            data, ancillary, _, _ = self.socket.recvmsg(8192, 4096, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        assert not ancillary
+        return data.decode()
+
     def messages(self):
-        self.socket.setblocking(False)
-        found = []
-        while True:
-            try:
-                data, ancillary, _, _ = self.socket.recvmsg(8192, 4096)
-            except BlockingIOError:
-                return found
-            assert not ancillary
-            found.append(data.decode())
+        return list(iter(self.message, None))
 
 
 def test_notify_flood(box, fort, containers):
@@ -566,17 +567,22 @@ def test_notify_flood(box, fort, containers):
     listener = Listener(box.place)
     container = containers(spawn.OURS, box, environment=listener.environment,
                            command=["probe", "notify", "STATUS=" + "x" * 200, "100000000"])
-    heard = []
-    thread = threading.Thread(target=lambda: [heard.extend(listener.messages()) or time.sleep(0.01)
-                                              for _ in iter(lambda: container.process.returncode, 1)])
+    heard, done = [], threading.Event()
+
+    def listen():
+        while not done.wait(0.001):
+            if message := listener.message():
+                heard.append(message)
+    thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    time.sleep(0.5)
-    begin = time.monotonic()
-    container.signal(signal.SIGTERM)
-    assert container.end(timeout=10) == 1
-    assert time.monotonic() - begin < 5
-    thread.join()
-    assert len(heard) > 2
+    try:
+        world.wait_until(lambda: len(heard) > 2, "the flood", spawn.PATIENCE)
+        container.signal(signal.SIGTERM)
+        assert container.end(timeout=spawn.PATIENCE) == 1
+    finally:
+        done.set()
+        thread.join()
+    heard += listener.messages()
     assert all(m.startswith(("STATUS=Container running: xxx", "READY=1\nSTATUS=Container started", "STOPPING=1"))
                for m in heard)
 

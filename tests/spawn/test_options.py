@@ -1004,12 +1004,13 @@ class TestCredentials:
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(str(box.place / "server"))
         server.listen()
+        server.settimeout(spawn.PATIENCE)
 
         def answer():
             connection = server.accept()[0]
             connection.send(b"from socket\n")
             connection.close()
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         assert sh("cat /run/host/credentials/c", f"--load-credential=c:{box.place}/server") == "from socket\n"
         thread.join()
