@@ -24,10 +24,12 @@
 #include "sys/terminal.h"
 
 #define ISOLATED (CLONE_NEWUSER | CLONE_NEWPID)
-#define PATIENCE_MSEC 10000
+#define PATIENCE_MSEC 20000
 #define BIG (10 * 1024 * 1024)
 #define PROMPT_MSEC 900 /* where a second makes a difference; what took longer is tried again */
 #define TRIES 5
+#define QUIET_MSEC 1500 /* nothing happens, and so nothing is done */
+#define BUSY_MSEC 700   /* of a processor: less than that, more than a start takes */
 
 /* What a payload has: notify is its end of the notification socket. It is ready when it closes `ready`; `settled` comes to
  * its end when the supervisor says so. */
@@ -548,7 +550,7 @@ static unsigned open_descriptors(pid_t pid) {
 static int manager_open(const char *address) {
         struct sockaddr_un a = { .sun_family = AF_UNIX };
         int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct timeval patience = { .tv_sec = 5 };
+        struct timeval patience = { .tv_sec = PATIENCE_MSEC / 1000 };
 
         strcpy(a.sun_path, address);
         if (*address == '@')
@@ -937,6 +939,16 @@ static void write_big(const struct inside *i) {
         _exit(0);
 }
 
+/* Until there is no room in that pipe, and most likely none in all there is before it. */
+static void wait_full(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+        for (unsigned i = 0; i < PATIENCE_MSEC / 5 && poll(&p, 1, 0) > 0; i++)
+                nap(5);
+        assert_int_equal(poll(&p, 1, 0), 0);
+        nap(300);
+}
+
 static void test_large_output(void **state) {
         struct setup s = { .payload = write_big, .namespaces = ISOLATED, .console = CONSOLE_READ_ONLY };
         static char text[65536];
@@ -948,9 +960,8 @@ static void test_large_output(void **state) {
         assert_int_equal(pipe2(out, O_CLOEXEC), 0);
         s.out = out[1];
         start(&s, &r);
+        wait_full(out[1]);
         close(out[1]);
-        wait_ready(&r);
-        nap(300); /* long enough to fill everything there is between it and us */
         while ((n = read(out[0], text, at < 100000 ? 777 : sizeof(text))) > 0) {
                 for (ssize_t k = 0; k < n; k++)
                         if (text[k] != big_byte(at + (size_t) k))
@@ -964,7 +975,6 @@ static void test_large_output(void **state) {
         close(out[0]);
 }
 
-/* Nobody reads the rest: a signal ends the waiting, not the result. */
 /* It is reaped when all is over. */
 static bool has_ended(pid_t pid) {
         char path[64], text[512] = "";
@@ -981,6 +991,7 @@ static bool has_ended(pid_t pid) {
         return state && strncmp(state, ") Z", 3) == 0;
 }
 
+/* Nobody reads the rest: a signal ends the waiting, not the result. */
 static void test_stuck_output(void **state) {
         struct setup s = { .payload = write_big, .namespaces = ISOLATED, .console = CONSOLE_READ_ONLY };
         struct outcome o;
@@ -990,18 +1001,17 @@ static void test_stuck_output(void **state) {
         assert_int_equal(pipe2(out, O_CLOEXEC), 0);
         s.out = out[1];
         start(&s, &r);
+        wait_full(out[1]);
         close(out[1]);
-        wait_ready(&r);
-        nap(200);
         kill(r.payload, SIGKILL);
         for (int i = 0; i < 1000 && !has_ended(r.payload); i++)
                 nap(10);
-        nap(200);
+        nap(QUIET_MSEC);
         assert_int_equal(waitpid(r.supervisor, NULL, WNOHANG), 0);
         kill(r.supervisor, SIGTERM);
         assert_int_equal(finish(&r, &o), 1);
         assert_int_equal(o.end, PAYLOAD_SIGNALED);
-        assert_true(busy_msec(&r) < 150);
+        assert_true(busy_msec(&r) < BUSY_MSEC);
         close(out[0]);
 }
 
@@ -1018,7 +1028,7 @@ static void test_broken_output(void **state) {
 }
 
 static void be_quiet_for_a_while(const struct inside *i) {
-        nap(500);
+        nap(QUIET_MSEC);
         say("end");
         _exit(0);
 }
@@ -1038,7 +1048,7 @@ static void test_closed_input(void **state) {
                         close(in[1]); /* half closed */
                 start(&s, &r);
                 assert_int_equal(finish(&r, NULL), 0);
-                assert_true(busy_msec(&r) < 150);
+                assert_true(busy_msec(&r) < BUSY_MSEC);
                 assert_shown(out[0], "end");
                 close(in[0]);
                 if (i != 1)
@@ -1079,7 +1089,7 @@ static void reopen_console(const struct inside *i) {
         close(keep);
         for (int fd = 0; fd < 3; fd++)
                 close(fd);
-        nap(400);
+        nap(QUIET_MSEC);
         for (int fd = 0; fd < 3; fd++)
                 if (open(name, O_RDWR | O_NOCTTY) != fd)
                         _exit(90);
@@ -1098,7 +1108,7 @@ static void hang_up_console(const struct inside *i) {
                 _exit(errno == EPERM ? 77 : 89);
         for (int fd = 0; fd < 3; fd++)
                 close(fd);
-        nap(300);
+        nap(QUIET_MSEC);
         for (int fd = 0; fd < 3; fd++)
                 if (open(name, O_RDWR | O_NOCTTY) != fd)
                         _exit(90);
@@ -1120,7 +1130,7 @@ static void check_reopened(payload_fn payload, uint64_t namespaces) {
         assert_shown(screen.us, "one>\r\n");
         type(&screen, "exit\r");
         assert_int_equal(finish(&r, NULL), 9);
-        assert_true(busy_msec(&r) < 150);
+        assert_true(busy_msec(&r) < BUSY_MSEC);
         screen_close(&screen);
 }
 
