@@ -353,14 +353,18 @@ def test_fd_store(box):
                      ("STATUS=Container running: two", []), ("FDSTORE=1\nFDNAME=payload-stored\nFDPOLL=0", [kept])], heard
 
 
-def test_no_fd_store(box):
+def test_no_fd_store(box, containers):
     """Where nobody keeps them, the kernel says so to who sends them, if it can."""
     manager = Manager(box.place)
+    new = tuple(map(int, platform.release().split(".")[:2])) >= (6, 16)
     for store in ({}, {"FDSTORE": "0"}):
-        result = spawn.run(spawn.OURS, box, environment={**manager.environment, **store},
-                           command=["sh", "-c", "sleep 0.3; exec probe notify FDSTORE=1 1 fd"])
-        new = tuple(map(int, platform.release().split(".")[:2])) >= (6, 16)
-        assert result.output == ("EPERM\n" if new else "ok\n"), result
+        container = containers(spawn.OURS, box, environment={**manager.environment, **store}, input=True, command=[
+            "sh", "-c", "read x; exec probe notify FDSTORE=1 1 fd"])
+        assert "READY=1" in manager.hear()  # before that the socket is made so
+        container.send("go\n")
+        container.expect("EPERM\n" if new else "ok\n")
+        assert container.end() == new
+        assert "STOPPING=1" in manager.hear()
 
 
 def test_socket_activation(box):
