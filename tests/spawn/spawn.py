@@ -92,7 +92,7 @@ class ControlGroup:
                     pass
         return found
 
-    def remove(self, timeout=5):
+    def remove(self, timeout=PATIENCE):
         """Fails when something still lives in it: rmdir does not take a group with processes."""
         def empty():
             for path in self.paths:
@@ -302,7 +302,7 @@ class Leftovers:
                       for path in glob.glob(f"{place}/{pattern}", include_hidden=True)}
         return found
 
-    def found(self, timeout=3):
+    def found(self, timeout=PATIENCE):
         """Names of what is left, after a moment for what is still going."""
         deadline = time.monotonic() + timeout
         while True:

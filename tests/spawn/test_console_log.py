@@ -133,7 +133,7 @@ def test_passive(target, box, logs, containers):
     script = "echo start; i=0; while [ $i -lt 3000 ]; do echo line $i 0123456789 0123456789; i=$((i+1)); done; read x"
     container = containers(target, box, "--console=passive", terminal=(24, 80), command=["sh", "-c", script])
     log = logs / "box.log"
-    world.wait_until(lambda: log.exists() and "line 2999 " in log.read_text(), "the last line in the log")
+    world.wait_until(lambda: log.exists() and "line 2999 " in log.read_text(), "the last line in the log", spawn.PATIENCE)
     assert container.text == ""
     container.signal(signal.SIGTERM)
     container.end()
@@ -165,7 +165,7 @@ def test_prompt(target, box, logs, containers):
     container = containers(target, box, terminal=(24, 80), command=["sh", "-c", "printf 'name? '; read x; echo hello $x"])
     container.expect("name? ")
     log = logs / "box.log"
-    world.wait_until(lambda: log.exists() and ("+", "name? ") in records(log), "the prompt in the log", 5)
+    world.wait_until(lambda: log.exists() and ("+", "name? ") in records(log), "the prompt in the log", spawn.PATIENCE)
     container.send("joe\r")
     assert container.end() == 0
     assert records(log)[1:] == [("+", "name? "), ("|", "joe"), ("|", "hello joe"), ("<", "exited status=0")]
@@ -395,8 +395,7 @@ class listener:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
-        self.socket.settimeout(5)
-        self.thread = threading.Thread(target=self.read)
+        self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
         return self.messages
 

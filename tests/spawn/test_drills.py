@@ -50,7 +50,7 @@ class Fort:
     def check(self):
         """A file system whose last user is just ending may take a moment to go."""
         try:
-            world.wait_until(lambda: self.look() == self.before, "the host to be as it was", 3)
+            world.wait_until(lambda: self.look() == self.before, "the host to be as it was", spawn.PATIENCE)
         except AssertionError:
             assert self.look() == self.before
 
@@ -349,7 +349,7 @@ def test_no_other_child(box, fort, containers):
     children = pathlib.Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children")
     world.wait_until(lambda: len(children.read_text().split()) == 1, "the other child to be reaped")
     container.signal(signal.SIGTERM)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
 
 
 def names_below(pid):
@@ -378,7 +378,7 @@ def test_tables_are_read_only(box, containers):
     base = next(begin for begin, _, _, offset in maps if offset == 0)
     protection = next(p for begin, end, p, _ in maps if begin <= base + address < end)
     container.signal(signal.SIGTERM)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
     assert protection.startswith("r--"), maps
 
 

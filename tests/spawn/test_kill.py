@@ -87,9 +87,10 @@ def test_random_moments(box):
         what = f"seed {seed}, round {round}: {options} killed after {delay:.4f} s"
         ended, message = kill_once(box, options, command, delay, cgroup)
         assert ended is None or (ended == 0 and "--boot" not in options), (what, ended, message)
-        world.wait_until(lambda: not cgroup.processes(), f"the payload to end with its runner ({what})", 5,
+        world.wait_until(lambda: not cgroup.processes(), f"the payload to end with its runner ({what})", spawn.PATIENCE,
                          lambda: str([(pid, world.comm(pid)) for pid in cgroup.processes()]))
-        world.wait_until(lambda: not left_over(before), f"nothing to be left ({what})", 5, lambda: str(left_over(before)))
+        world.wait_until(lambda: not left_over(before), f"nothing to be left ({what})", spawn.PATIENCE,
+                         lambda: str(left_over(before)))
     time.sleep(3)  # before that an empty directory may be one that is just being made
     put_away(box)
     cgroup.remove()
@@ -97,7 +98,7 @@ def test_random_moments(box):
     def left():
         return sorted(name for name in spawn.Leftovers.look() - before - mine - spawn.Leftovers.SKELETON
                       if not not_held(name))
-    world.wait_until(lambda: not left(), f"the next start to put all away (seed {seed})", 5, lambda: str(left()))
+    world.wait_until(lambda: not left(), f"the next start to put all away (seed {seed})", spawn.PATIENCE, lambda: str(left()))
     came = {str(path)[len(str(box.root)):] for path in box.root.rglob("*") if str(path) not in names}
     assert {name for name in came if not name.startswith(("/var/log", "/etc/", "/mnt", "/lib", "/root"))} == set(), seed
 
@@ -109,8 +110,8 @@ def test_killed_while_it_runs(box, containers, options):
     container.expect("there")
     assert len(container.cgroup.processes()) >= 4 or not container.cgroup.paths
     container.signal(signal.SIGKILL)
-    assert container.end(timeout=5) == 137
-    world.wait_until(lambda: not container.cgroup.processes(), "the payload to end with its runner", 5)
+    assert container.end(timeout=spawn.PATIENCE) == 137
+    world.wait_until(lambda: not container.cgroup.processes(), "the payload to end with its runner", spawn.PATIENCE)
     assert spawn.run(spawn.OURS, box, *options, command=["true"]).code == 0
 
 
@@ -132,8 +133,8 @@ def test_work_directory(box, containers, way):
     container = containers(spawn.OURS, box, option, command=["sh", "-c", "echo x > /mnt/kept; echo there; sleep 1000"])
     container.expect("there")
     container.signal(signal.SIGKILL)
-    container.end(timeout=5)
-    world.wait_until(lambda: not container.cgroup.processes(), "the payload to end with its runner", 5)
+    container.end(timeout=spawn.PATIENCE)
+    world.wait_until(lambda: not container.cgroup.processes(), "the payload to end with its runner", spawn.PATIENCE)
     assert len(work_directories(place)) == 1
     theirs = [".#up-", ".#up-1234567", ".#up-abcdef", ".#upper-abcdef", ".#up-linked"]
     for name in theirs[:-1]:
@@ -172,7 +173,7 @@ def test_payload_is_killed(box, containers):
     container = containers(spawn.OURS, box, command=["sh", "-c", "sleep 1000 & echo there; wait"])
     container.expect("there")
     os.kill(payload_pid(container), signal.SIGKILL)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
     assert "SIGKILL" in container.messages
 
 
@@ -194,7 +195,7 @@ def test_stopped_payload(box, containers):
     time.sleep(0.3)
     assert container.process.poll() is None
     container.signal(signal.SIGTERM)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
 
 
 def test_stopped_payload_without_kill_signal(box, containers):
@@ -202,7 +203,7 @@ def test_stopped_payload_without_kill_signal(box, containers):
     container.expect("there")
     os.kill(payload_pid(container), signal.SIGSTOP)
     container.signal(signal.SIGTERM)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -214,7 +215,7 @@ def test_signal_at_random(box, number):
         container = spawn.Spawn(spawn.OURS, box, "--private-network", "--bind=:/mnt/a", command=SLEEP)
         time.sleep(chance.uniform(0, 0.1))
         container.signal(number)
-        code = container.end(timeout=10)
+        code = container.end(timeout=spawn.PATIENCE)
         container.close()
         assert code in (1, 128 + number)
-        assert before.found(timeout=2) == []
+        assert before.found() == []

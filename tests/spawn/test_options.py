@@ -263,7 +263,7 @@ def test_no_kill_signal(target, box, containers):
     container = containers(target, box, command=["sh", "-c", "trap : TERM; echo there; sleep 1000"])
     container.expect("there")
     container.signal(signal.SIGTERM)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
 
 
 @shows("--as-pid2")
@@ -962,7 +962,7 @@ class TestConsole:
                                command=["sh", "-c", "trap : USR1; echo there; while :; do sleep 1; done"])
         container.expect("there")
         container.send("\x1d\x1d\x1d")
-        assert container.end(timeout=5) == 1
+        assert container.end(timeout=spawn.PATIENCE) == 1
 
     def test_slow_keys(self, target, box, containers):
         """Other bytes in between: they are the guest's."""
@@ -1137,7 +1137,7 @@ class TestSwitches:
         assert spawn.run(target, box, command=["true"]).code == 1
         assert spawn.run(target, box, command=["true"], environment={"SYSTEMD_NSPAWN_LOCK": "0"}).code == 0
         first.signal(signal.SIGTERM)
-        assert first.end(timeout=5) == 1
+        assert first.end(timeout=spawn.PATIENCE) == 1
 
     def test_seccomp(self, sh):
         assert status(sh("cat /proc/self/status"), "Seccomp") == "2"
