@@ -70,7 +70,7 @@ def put_away(box):
     assert result.code == 0, result
 
 
-def test_random_moments(box):
+def test_random_moments(box, time_limit):
     seed = int(os.environ.get("MUSTER_KILL_SEED", random.randrange(1 << 32)))
     print(f"MUSTER_KILL_SEED={seed}")
     chance = random.Random(seed)
@@ -82,6 +82,7 @@ def test_random_moments(box):
     assert spawn.run(spawn.OURS, box, command=["true"]).code == 0
     whole = time.monotonic() - begin
     for round in range(ROUNDS):
+        time_limit()
         options, command = chance.choice(WAYS)
         delay = chance.uniform(0, whole) if round % 4 else chance.uniform(0, 2 * whole)
         what = f"seed {seed}, round {round}: {options} killed after {delay:.4f} s"
