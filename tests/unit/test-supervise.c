@@ -975,20 +975,21 @@ static void test_large_output(void **state) {
         close(out[0]);
 }
 
-/* It is reaped when all is over. */
-static bool has_ended(pid_t pid) {
+/* Waits until the process is in that state (proc(5), stat). */
+static void wait_state(pid_t pid, char expected) {
         char path[64], text[512] = "";
-        const char *state;
-        int fd;
+        const char *state = NULL;
 
         snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return true;
-        (void) !read(fd, text, sizeof(text) - 1);
-        close(fd);
-        state = strrchr(text, ')');
-        return state && strncmp(state, ") Z", 3) == 0;
+        for (unsigned i = 0; i < PATIENCE_MSEC / 5 && (!state || state[2] != expected); i++) {
+                int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+                assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+                close(fd);
+                state = strrchr(text, ')');
+                nap(5);
+        }
+        assert_true(state && state[2] == expected);
 }
 
 /* Nobody reads the rest: a signal ends the waiting, not the result. */
@@ -1004,9 +1005,9 @@ static void test_stuck_output(void **state) {
         wait_full(out[1]);
         close(out[1]);
         kill(r.payload, SIGKILL);
-        for (int i = 0; i < 1000 && !has_ended(r.payload); i++)
-                nap(10);
+        wait_state(r.payload, 'Z'); /* it is reaped when all is over */
         nap(QUIET_MSEC);
+        wait_state(r.supervisor, 'S'); /* it has seen that */
         assert_int_equal(waitpid(r.supervisor, NULL, WNOHANG), 0);
         kill(r.supervisor, SIGTERM);
         assert_int_equal(finish(&r, &o), 1);
