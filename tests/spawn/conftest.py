@@ -7,6 +7,7 @@ By hand, from the top of the checkout, as root, with the trees of tools/os-tree 
     tests/integration/sandbox.py v2 /usr/bin/python3 -m pytest tests/spawn      MUSTER_SPAWN_TARGETS=muster-spawn: ours alone
     tests/integration/sandbox.py v2 tests/spawn/compare_world.py systemd-nspawn muster-spawn
 """
+import faulthandler
 import os
 import pathlib
 import shutil
@@ -14,6 +15,8 @@ import sys
 
 import pytest
 
+TEST_SEC = 600  # on a slow, busy machine
+STDERR = pytest.StashKey()  # that of the whole run: pytest has taken away that of a test
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
 import spawn  # noqa: E402
@@ -23,6 +26,7 @@ from nspawn import Tree  # noqa: E402
 def pytest_configure(config):
     if "MUSTER_SANDBOX" not in os.environ or "MUSTER_BUILD" not in os.environ:
         raise pytest.UsageError("these tests need integration/sandbox.py around them, and MUSTER_BUILD")
+    config.stash[STDERR] = os.dup(sys.__stderr__.fileno())
 
 
 @pytest.fixture(params=os.environ.get("MUSTER_SPAWN_TARGETS", " ".join(spawn.TARGETS)).split())
@@ -35,7 +39,17 @@ def target(request):
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(request):
+def time_limit(request):
+    """Ends the run when a test waits for ever. time_limit() begins again, for a test of many parts."""
+    def begin():
+        faulthandler.dump_traceback_later(TEST_SEC, exit=True, file=request.config.stash[STDERR])
+    begin()
+    yield begin
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(time_limit):
     """No test leaves a process, a mount, a control group, a lock or a copy behind."""
     leftovers = spawn.Leftovers()
     yield

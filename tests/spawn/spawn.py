@@ -4,9 +4,11 @@
 A container always starts with --register=no --keep-unit, in a control group of its own, on a tree that is under a layer
 in memory (integration/nspawn.py: Tree) or a copy in memory (CopiedTree). What it leaves behind is found by Leftovers.
 """
+import glob
 import itertools
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -20,6 +22,7 @@ import world
 ORIGINAL, OURS = TARGETS = ("systemd-nspawn", "muster-spawn")
 CGROUP = pathlib.Path("/sys/fs/cgroup")
 NUMBER = itertools.count(1)
+PATIENCE = 20  # seconds for what takes a moment, on a machine that stalls now and then
 # What both programs look at in their own environment would make tests depend on who runs them.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "vt220",
                "LANG": "C.UTF-8",
@@ -83,10 +86,13 @@ class ControlGroup:
         found = set()
         for path in self.paths:
             for directory, _, _ in os.walk(path):
-                found |= {int(line) for line in pathlib.Path(directory, "cgroup.procs").read_text().split()}
+                try:
+                    found |= {int(line) for line in pathlib.Path(directory, "cgroup.procs").read_text().split()}
+                except OSError:  # it has just gone
+                    pass
         return found
 
-    def remove(self, timeout=5):
+    def remove(self, timeout=PATIENCE):
         """Fails when something still lives in it: rmdir does not take a group with processes."""
         def empty():
             for path in self.paths:
@@ -201,6 +207,11 @@ class Spawn:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def wait_heard(self):
+        """Until the program has read its signals: one that is sent again before that comes once."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status")
+        world.wait_until(lambda: re.search(r"^ShdPnd:\t0+$", status.read_text(), re.MULTILINE), "the signal to be read", PATIENCE)
+
     def end(self, timeout=None):
         """Waits until the program ends by itself; its exit status, as of a shell: 128 + the signal that ended it."""
         deadline = time.monotonic() + (timeout or self.timeout)
@@ -279,18 +290,19 @@ class Leftovers:
         mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
         found |= {f"mount on {line.split()[4]}" for line in mounts}
         found |= {f"link {name}" for name in os.listdir("/sys/class/net")}
-        found |= {f"control group {path}" for path in CGROUP.rglob("*") if path.is_dir() and not path.is_symlink()}
+        # os.walk() and glob.glob() take it calmly when something goes away while they look.
+        found |= {f"control group {os.path.join(top, name)}" for top, names, _ in os.walk(CGROUP) for name in names}
         for top in ("/run/systemd/nspawn", "/run/systemd/nspawn-uid", "/run/systemd/machines", "/run/muster",
                     "/run/host", "/var/lib/machines"):
-            found |= {str(path) for path in pathlib.Path(top).rglob("*")}
+            found |= {os.path.join(place, name) for place, names, files in os.walk(top) for name in names + files}
             found |= {top} if os.path.exists(top) else set()
         # Locks and hidden copies lie beside a tree; backing directories of mounts in the host's /var/tmp and /tmp.
         for place in (os.environ["TMPDIR"], "/var/tmp", "/tmp"):
-            found |= {str(path) for pattern in (".#*", "*/.#*", "nspawn-*", "muster-spawn-*")
-                      for path in pathlib.Path(place).glob(pattern)}
+            found |= {path for pattern in (".#*", "*/.#*", "nspawn-*", "muster-spawn-*")
+                      for path in glob.glob(f"{place}/{pattern}", include_hidden=True)}
         return found
 
-    def found(self, timeout=3):
+    def found(self, timeout=PATIENCE):
         """Names of what is left, after a moment for what is still going."""
         deadline = time.monotonic() + timeout
         while True:

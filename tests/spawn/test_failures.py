@@ -132,7 +132,7 @@ def test_row(box, row):
     assert lines and len(lines) <= 2, result
     for word in words:
         assert word in lines[-1], (word, result)
-    assert before.found(timeout=1) == []
+    assert before.found() == []
     came = {str(path)[len(str(box.root)):] for path in box.root.rglob("*")} - names
     # What a start makes in a tree that lacks it may be there; that is no trace of the failure.
     assert {name for name in came if not name.startswith(("/var/log", "/etc/resolv.conf", "/etc/localtime", "/x"))} == set()
@@ -160,7 +160,7 @@ class TestTree:
         before = spawn.Leftovers()
         result = spawn.run(spawn.OURS, box, *options, command=command)
         assert result.code == 1 and all(word in result.messages for word in words), result
-        assert before.found(timeout=1) == []
+        assert before.found() == []
 
     def test_no_usr(self, box):
         subprocess.run(["rm", "-rf", box.root / "usr"], check=True)
@@ -196,7 +196,7 @@ class TestTree:
         self.refused(box, words=[str(box.root), "busy"])
         self.refused(box, "--read-only", words=["busy"])
         first.signal(signal.SIGTERM)
-        assert first.end(timeout=5) == 1
+        assert first.end(timeout=spawn.PATIENCE) == 1
 
     def test_two_readers(self, box, containers):
         first = containers(spawn.OURS, box, "--read-only", command=["sh", "-c", "echo there; read x"], input=True,
@@ -205,7 +205,7 @@ class TestTree:
         assert spawn.run(spawn.OURS, box, "--read-only", command=["true"]).code == 0
         self.refused(box, words=["busy"])
         first.close_input()
-        assert first.end(timeout=5) == 1
+        assert first.end(timeout=spawn.PATIENCE) == 1
 
     def test_settings(self, box):
         for content, words in ((b"[Exec", ["box.nspawn", "1"]), (b"[Exec]\nHostname=\xff\n", ["box.nspawn", "2"])):

@@ -70,7 +70,7 @@ def put_away(box):
     assert result.code == 0, result
 
 
-def test_random_moments(box):
+def test_random_moments(box, time_limit):
     seed = int(os.environ.get("MUSTER_KILL_SEED", random.randrange(1 << 32)))
     print(f"MUSTER_KILL_SEED={seed}")
     chance = random.Random(seed)
@@ -82,14 +82,16 @@ def test_random_moments(box):
     assert spawn.run(spawn.OURS, box, command=["true"]).code == 0
     whole = time.monotonic() - begin
     for round in range(ROUNDS):
+        time_limit()
         options, command = chance.choice(WAYS)
         delay = chance.uniform(0, whole) if round % 4 else chance.uniform(0, 2 * whole)
         what = f"seed {seed}, round {round}: {options} killed after {delay:.4f} s"
         ended, message = kill_once(box, options, command, delay, cgroup)
         assert ended is None or (ended == 0 and "--boot" not in options), (what, ended, message)
-        world.wait_until(lambda: not cgroup.processes(), f"the payload to end with its runner ({what})", 5,
+        world.wait_until(lambda: not cgroup.processes(), f"the payload to end with its runner ({what})", spawn.PATIENCE,
                          lambda: str([(pid, world.comm(pid)) for pid in cgroup.processes()]))
-        world.wait_until(lambda: not left_over(before), f"nothing to be left ({what})", 5, lambda: str(left_over(before)))
+        world.wait_until(lambda: not left_over(before), f"nothing to be left ({what})", spawn.PATIENCE,
+                         lambda: str(left_over(before)))
     time.sleep(3)  # before that an empty directory may be one that is just being made
     put_away(box)
     cgroup.remove()
@@ -97,7 +99,7 @@ def test_random_moments(box):
     def left():
         return sorted(name for name in spawn.Leftovers.look() - before - mine - spawn.Leftovers.SKELETON
                       if not not_held(name))
-    world.wait_until(lambda: not left(), f"the next start to put all away (seed {seed})", 5, lambda: str(left()))
+    world.wait_until(lambda: not left(), f"the next start to put all away (seed {seed})", spawn.PATIENCE, lambda: str(left()))
     came = {str(path)[len(str(box.root)):] for path in box.root.rglob("*") if str(path) not in names}
     assert {name for name in came if not name.startswith(("/var/log", "/etc/", "/mnt", "/lib", "/root"))} == set(), seed
 
@@ -109,8 +111,8 @@ def test_killed_while_it_runs(box, containers, options):
     container.expect("there")
     assert len(container.cgroup.processes()) >= 4 or not container.cgroup.paths
     container.signal(signal.SIGKILL)
-    assert container.end(timeout=5) == 137
-    world.wait_until(lambda: not container.cgroup.processes(), "the payload to end with its runner", 5)
+    assert container.end(timeout=spawn.PATIENCE) == 137
+    world.wait_until(lambda: not container.cgroup.processes(), "the payload to end with its runner", spawn.PATIENCE)
     assert spawn.run(spawn.OURS, box, *options, command=["true"]).code == 0
 
 
@@ -132,8 +134,8 @@ def test_work_directory(box, containers, way):
     container = containers(spawn.OURS, box, option, command=["sh", "-c", "echo x > /mnt/kept; echo there; sleep 1000"])
     container.expect("there")
     container.signal(signal.SIGKILL)
-    container.end(timeout=5)
-    world.wait_until(lambda: not container.cgroup.processes(), "the payload to end with its runner", 5)
+    container.end(timeout=spawn.PATIENCE)
+    world.wait_until(lambda: not container.cgroup.processes(), "the payload to end with its runner", spawn.PATIENCE)
     assert len(work_directories(place)) == 1
     theirs = [".#up-", ".#up-1234567", ".#up-abcdef", ".#upper-abcdef", ".#up-linked"]
     for name in theirs[:-1]:
@@ -172,7 +174,7 @@ def test_payload_is_killed(box, containers):
     container = containers(spawn.OURS, box, command=["sh", "-c", "sleep 1000 & echo there; wait"])
     container.expect("there")
     os.kill(payload_pid(container), signal.SIGKILL)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
     assert "SIGKILL" in container.messages
 
 
@@ -190,10 +192,11 @@ def test_stopped_payload(box, containers):
     pid = payload_pid(container)
     os.kill(pid, signal.SIGSTOP)
     container.signal(signal.SIGTERM)
+    container.wait_heard()
     time.sleep(0.3)
     assert container.process.poll() is None
     container.signal(signal.SIGTERM)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
 
 
 def test_stopped_payload_without_kill_signal(box, containers):
@@ -201,7 +204,7 @@ def test_stopped_payload_without_kill_signal(box, containers):
     container.expect("there")
     os.kill(payload_pid(container), signal.SIGSTOP)
     container.signal(signal.SIGTERM)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -213,7 +216,7 @@ def test_signal_at_random(box, number):
         container = spawn.Spawn(spawn.OURS, box, "--private-network", "--bind=:/mnt/a", command=SLEEP)
         time.sleep(chance.uniform(0, 0.1))
         container.signal(number)
-        code = container.end(timeout=10)
+        code = container.end(timeout=spawn.PATIENCE)
         container.close()
         assert code in (1, 128 + number)
-        assert before.found(timeout=2) == []
+        assert before.found() == []

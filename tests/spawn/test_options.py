@@ -263,7 +263,7 @@ def test_no_kill_signal(target, box, containers):
     container = containers(target, box, command=["sh", "-c", "trap : TERM; echo there; sleep 1000"])
     container.expect("there")
     container.signal(signal.SIGTERM)
-    assert container.end(timeout=5) == 1
+    assert container.end(timeout=spawn.PATIENCE) == 1
 
 
 @shows("--as-pid2")
@@ -353,14 +353,18 @@ def test_fd_store(box):
                      ("STATUS=Container running: two", []), ("FDSTORE=1\nFDNAME=payload-stored\nFDPOLL=0", [kept])], heard
 
 
-def test_no_fd_store(box):
+def test_no_fd_store(box, containers):
     """Where nobody keeps them, the kernel says so to who sends them, if it can."""
     manager = Manager(box.place)
+    new = tuple(map(int, platform.release().split(".")[:2])) >= (6, 16)
     for store in ({}, {"FDSTORE": "0"}):
-        result = spawn.run(spawn.OURS, box, environment={**manager.environment, **store},
-                           command=["sh", "-c", "sleep 0.3; exec probe notify FDSTORE=1 1 fd"])
-        new = tuple(map(int, platform.release().split(".")[:2])) >= (6, 16)
-        assert result.output == ("EPERM\n" if new else "ok\n"), result
+        container = containers(spawn.OURS, box, environment={**manager.environment, **store}, input=True, command=[
+            "sh", "-c", "read x; exec probe notify FDSTORE=1 1 fd"])
+        assert "READY=1" in manager.hear()  # before that the socket is made so
+        container.send("go\n")
+        container.expect("EPERM\n" if new else "ok\n")
+        assert container.end() == new
+        assert "STOPPING=1" in manager.hear()
 
 
 def test_socket_activation(box):
@@ -958,7 +962,7 @@ class TestConsole:
                                command=["sh", "-c", "trap : USR1; echo there; while :; do sleep 1; done"])
         container.expect("there")
         container.send("\x1d\x1d\x1d")
-        assert container.end(timeout=5) == 1
+        assert container.end(timeout=spawn.PATIENCE) == 1
 
     def test_slow_keys(self, target, box, containers):
         """Other bytes in between: they are the guest's."""
@@ -1004,12 +1008,13 @@ class TestCredentials:
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(str(box.place / "server"))
         server.listen()
+        server.settimeout(spawn.PATIENCE)
 
         def answer():
             connection = server.accept()[0]
             connection.send(b"from socket\n")
             connection.close()
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         assert sh("cat /run/host/credentials/c", f"--load-credential=c:{box.place}/server") == "from socket\n"
         thread.join()
@@ -1132,7 +1137,7 @@ class TestSwitches:
         assert spawn.run(target, box, command=["true"]).code == 1
         assert spawn.run(target, box, command=["true"], environment={"SYSTEMD_NSPAWN_LOCK": "0"}).code == 0
         first.signal(signal.SIGTERM)
-        assert first.end(timeout=5) == 1
+        assert first.end(timeout=spawn.PATIENCE) == 1
 
     def test_seccomp(self, sh):
         assert status(sh("cat /proc/self/status"), "Seccomp") == "2"

@@ -34,6 +34,25 @@ static inline pid_t fork_into(uint64_t namespaces, int *ret_pidfd) {
         return pid;
 }
 
+/* Waits until that process has read its signals: one that is sent again before that comes once. */
+static inline void wait_heard(pid_t pid) {
+        char path[64], line[128];
+        bool heard = false;
+
+        snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
+        for (unsigned i = 0; i < 4000 && !heard; i++) {
+                FILE *status = fopen(path, "re");
+
+                assert_non_null(status);
+                while (!heard && fgets(line, sizeof(line), status))
+                        heard = strncmp(line, "ShdPnd:", 7) == 0 && strtoull(line + 7, NULL, 16) == 0;
+                fclose(status);
+                usleep(5000);
+        }
+        if (!heard)
+                fail_msg("the signal is not read");
+}
+
 /* False where the system does not allow them; then the plan of this test says so (TAP). */
 static inline bool have_namespaces(uint64_t namespaces) {
         pid_t pid = fork_into(namespaces, NULL);

@@ -178,23 +178,33 @@ static void test_goodbye(void **state) {
         assert_int_equal(WTERMSIG(status), SIGINT);
 }
 
+static int held[2]; /* a pipe: the payload goes on when its second end is closed */
+
 /* The last wish counts: told to power off, then to reboot, while the payload takes its time. */
 static void take_a_while(int ready) {
+        char byte;
+
         signal(SIGTERM, SIG_IGN);
         signal(SIGHUP, SIG_IGN);
+        close(held[1]);
         close(ready);
-        usleep(300000);
+        (void) !read(held[0], &byte, 1);
         _exit(3);
 }
 
 static void test_last_wish(void **state) {
         int ready, status;
-        pid_t pid = start(take_a_while, &ready);
+        pid_t pid;
 
+        assert_int_equal(pipe2(held, O_CLOEXEC), 0);
+        pid = start(take_a_while, &ready);
         wait_ready(ready);
         kill(pid, SIGRTMIN + 4);
-        usleep(50000);
+        wait_heard(pid);
         kill(pid, SIGRTMIN + 5);
+        wait_heard(pid);
+        close(held[0]);
+        close(held[1]);
         status = end_of(pid);
         assert_true(WIFSIGNALED(status));
         assert_int_equal(WTERMSIG(status), SIGHUP);
