@@ -4,6 +4,8 @@ import signal
 import time
 
 import pytest
+import spawn
+import world
 
 REBOOT = 133  # with --keep-unit the runner leaves the next start to whoever started it
 
@@ -69,3 +71,18 @@ def test_second_signal(target, tree, containers):
     log_in(container, "bookworm-sysvinit")
     container.signal(signal.SIGTERM)
     assert container.end(timeout=10) == 1, container.text
+
+
+@pytest.mark.parametrize("kind", ["bookworm", "busybox"])
+@pytest.mark.parametrize("delay", [0, 0.03, 0.1])
+def test_signal_before_it_listens(tree, containers, kind, delay):
+    """Told to end while it still starts, it does, though its init did not listen at the moment."""
+    if reason := spawn.why_not(spawn.OURS):
+        pytest.skip(reason)
+    options = [f"--kill-signal={SYSTEMS[kind]}"] if SYSTEMS[kind] else []
+    container = containers(spawn.OURS, tree(kind), "--boot", "--console=read-only", *options, timeout=60)
+    world.wait_until(lambda: world.comm(container.process.pid) == "muster-spawn" and
+                     world.has_signal(container.process.pid, "SigBlk", signal.SIGTERM), "the runner to take signals")
+    time.sleep(delay)
+    container.signal(signal.SIGTERM)
+    assert container.end() == 0, container.text
