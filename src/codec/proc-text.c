@@ -152,11 +152,22 @@ int proc_status_hears(const char *text, size_t size, int sig) {
         return ((blocked | caught) >> (sig - 1) & 1) != 0;
 }
 
-int proc_syscall_decode(const char *text, size_t size, uint64_t *ret) {
-        static const char running[] = "running", none[] = "-1";
+int proc_syscall_decode(const char *text, size_t size, uint64_t *ret_number, uint64_t *ret_argument) {
+        AUTO_FREE char *copy = strndup(text, size);
+        const char *p = copy;
+        uint64_t number, argument;
 
-        if ((size >= strlen(running) && memcmp(text, running, strlen(running)) == 0) ||
-            (size >= strlen(none) && memcmp(text, none, strlen(none)) == 0))
+        if (!copy)
+                return -ENOMEM;
+        if (startswith(copy, "running") || startswith(copy, "-1 "))
                 return -EAGAIN;
-        return take_number(&text, text + size, ret);
+        if (take_number(&p, copy + strlen(copy), &number) < 0 || !startswith(p, " 0x"))
+                return -EBADMSG;
+        p += strlen(" 0x");
+        copy[(size_t) (p - copy) + strcspn(p, " \n")] = '\0';
+        if (parse_hex_u64(p, &argument) < 0)
+                return -EBADMSG;
+        *ret_number = number;
+        *ret_argument = argument;
+        return 0;
 }

@@ -25,5 +25,5 @@ struct proc_confinement {
 int proc_status_decode(const char *text, size_t size, struct proc_confinement *ret);
 /* 1: the process has a handler for the signal, or keeps it blocked, to be taken later; 0: neither. -EBADMSG, -ENOMEM. */
 int proc_status_hears(const char *text, size_t size, int sig);
-/* The number of the system call that the process waits in, of /proc/PID/syscall. -EAGAIN: in none. -EBADMSG. */
-int proc_syscall_decode(const char *text, size_t size, uint64_t *ret);
+/* The number of the system call that the process waits in, and its first argument, of /proc/PID/syscall. -EAGAIN: in none. -EBADMSG. */
+int proc_syscall_decode(const char *text, size_t size, uint64_t *ret_number, uint64_t *ret_argument);

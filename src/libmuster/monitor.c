@@ -274,13 +274,14 @@ EXPORT int muster_monitor_fd(const muster_monitor *m) {
 }
 
 static int next(muster_monitor *m) {
-        bool had_client = m->client, seen = m->watch >= 0, first = !m->has_place;
+        bool had_client = m->client, first = !m->has_place, seen = true;
         int r = 0;
 
         if (!had_client) {
                 r = next_change(m);
                 if (r != 0 || m->missed)
                         return r;
+                seen = m->watch >= 0;
                 drain_timer(m);
                 watch_directory(m);
                 if (wants_registry(m))

@@ -20,8 +20,8 @@
 #define P_PIDFD 3
 #endif
 #define START_USEC UINT64_C(30000000) /* until the program runs: a frozen machine would have us wait for ever */
-#define JOINER_MSEC 1000
-#define GRACE_USEC UINT64_C(5000000) /* from being asked to end to being killed */
+#define JOINER_MSEC 1000              /* for the second process to end, alone or killed */
+#define GRACE_USEC UINT64_C(5000000)  /* from being asked to end to being killed */
 
 struct watch {
         struct enter *e;
@@ -119,14 +119,9 @@ static void read_all_of_channel(struct watch *w) {
 
 /* ---- the client ---- */
 
-/* The second process is let finish, if it can (in a machine that is frozen it cannot), so that the third is known. */
 static void kill_command(struct watch *w) {
-        struct pollfd joiner = { .fd = w->joiner, .events = POLLIN };
-
         w->killed = true;
         w->kill_at = UINT64_MAX;
-        if (w->joiner >= 0 && poll(&joiner, 1, JOINER_MSEC) <= 0)
-                (void) syscall(SYS_pidfd_send_signal, w->joiner, SIGKILL, NULL, 0);
         read_all_of_channel(w);
         signal_command(w, SIGKILL);
 }
@@ -258,13 +253,23 @@ static void turn(struct watch *w) {
         check_time(w);
 }
 
-/* The second process has our memory until it ends (sys/clone-beside.h), so nothing is done before, unless it takes too long or nobody
- * wants it any more: then it never comes so far as to use that. */
+static bool joiner_ends(const struct watch *w, int timeout_msec) {
+        struct pollfd joiner = { .fd = w->joiner, .events = POLLIN };
+
+        return poll(&joiner, 1, timeout_msec) > 0;
+}
+
+/* The second process has our memory until it ends (sys/clone-beside.h), so nothing is done before. If that takes too long, as in a
+ * machine that is frozen, or nobody wants it any more and it does not come to its end, it is killed, and does not run again. */
 static void await_joiner(const struct watch *w) {
         struct pollfd slots[] = { { .fd = w->joiner, .events = POLLIN },
                                   { .fd = w->e->session->detach ? -1 : w->e->status } };
 
         (void) poll(slots, ELEMENTS(slots), (int) (START_USEC / 1000));
+        if (joiner_ends(w, slots[1].revents ? JOINER_MSEC : 0))
+                return;
+        (void) syscall(SYS_pidfd_send_signal, w->joiner, SIGKILL, NULL, 0);
+        (void) joiner_ends(w, JOINER_MSEC);
 }
 
 /* The ends of the command's pipes are its own, and the machine's root is to be unmounted when the machine wants. */
@@ -287,6 +292,7 @@ int watch(struct enter *e, int joiner_pidfd) {
         w.kill_at = UINT64_MAX;
         await_joiner(&w);
         let_go(e);
+        check_time(&w);
         while (!is_over(&w))
                 turn(&w);
         return 0;

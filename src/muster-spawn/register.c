@@ -140,7 +140,8 @@ int unregister_machine(const char *name, int leader_fd) {
         if (fd < 0)
                 return fd == -EHOSTDOWN && under_systemd() ? unregister_by_bus(name) : fd;
         r = pidref_from_fd(leader_fd, &leader);
-        if (r >= 0)
-                r = unregister_call_encode(name, &leader, &b);
+        if (r == -ESRCH) /* what has ended has no other identity on kernels before 6.9 */
+                r = pidfd_to_pid(leader_fd, &leader.pid);
+        r = unregister_call_encode(name, r < 0 ? NULL : &leader, &b);
         return r < 0 ? r : call(fd, "Unregister", b.data, NULL);
 }

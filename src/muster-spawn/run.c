@@ -22,7 +22,6 @@
 #include "muster-spawn/console-look.h"
 #include "muster-spawn/execute.h"
 #include "muster-spawn/gather.h"
-#include "muster-spawn/interrupt.h"
 #include "muster-spawn/lock.h"
 #include "muster-spawn/payload-cgroup.h"
 #include "muster-spawn/prepare-tree.h"
@@ -437,8 +436,11 @@ int run_machine(const struct spec *wanted, const struct facts *image) {
 
                 q = plan_and_run(&r, &how, &status);
                 run_done(&r);
-                if (how == PAYLOAD_REBOOT && stop_wanted(NULL))
+                if (how == PAYLOAD_REBOOT && supervise_stop_waits()) {
                         how = PAYLOAD_POWER_OFF;
+                        log_full(spec->quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE, 0, NULL,
+                                 "It is not started again: told to end");
+                }
         } while (q >= 0 && how == PAYLOAD_REBOOT && !spec->keep_unit);
         prepared_tree_done(&tree);
         if (q < 0)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One poll(2) over the pidfd of the payload, a signalfd, the notification socket and the console. A payload without
- * console that nobody disturbs costs one poll(2) and one waitid(2). */
+ * console that nobody disturbs costs one poll(2) and one waitid(2), after a second one more poll(2). */
 #include "muster-spawn/supervise.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "base/signame.h"
 #include "codec/proc-text.h"
 #include "muster-spawn/console.h"
+#include "muster-spawn/interrupt.h"
 #include "muster-spawn/notify-relay.h"
 #include "sys/procfs.h"
 
@@ -121,18 +123,30 @@ static void kill_now(struct watch *w, const char *why) {
         send_signal(w, SIGKILL);
 }
 
-/* The kernel lets through meanwhile what that one keeps blocked, so that it cannot be told from the masks. */
-static bool is_in_sigwait(pid_t pid) {
+/* The first argument of the call is where the set is. Whoever does not let us look has heard. */
+static bool waits_for(pid_t pid, uint64_t set_at, int sig) {
+        AUTO_CLOSE int fd = -EBADF;
+        char path[64];
+        uint64_t set;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/mem", (int) pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        return fd < 0 || pread(fd, &set, sizeof(set), (off_t) set_at) != (ssize_t) sizeof(set) ||
+               (set >> (sig - 1) & 1);
+}
+
+/* In sigwaitinfo(2): the kernel lets through meanwhile what the process keeps blocked, so that it cannot be told from the masks. */
+static bool is_in_sigwait(pid_t pid, int sig) {
         static const uint64_t numbers[] = { SYS_rt_sigtimedwait, 177, 421 }; /* the others: of programs for 32 bits */
         AUTO_FREE char *text = NULL;
-        uint64_t number;
+        uint64_t number, argument;
         size_t size;
 
-        if (proc_read(pid, "syscall", &text, &size) < 0 || proc_syscall_decode(text, size, &number) < 0)
+        if (proc_read(pid, "syscall", &text, &size) < 0 || proc_syscall_decode(text, size, &number, &argument) < 0)
                 return false;
         for (size_t i = 0; i < ELEMENTS(numbers); i++)
                 if (number == numbers[i])
-                        return true;
+                        return waits_for(pid, argument, sig);
         return false;
 }
 
@@ -143,7 +157,7 @@ static bool hears(const struct watch *w, int sig) {
         size_t size;
 
         return proc_read(w->s->pid, "status", &text, &size) < 0 || proc_status_hears(text, size, sig) != 0 ||
-               is_in_sigwait(w->s->pid);
+               is_in_sigwait(w->s->pid, sig);
 }
 
 static int64_t now_msec(void) {
@@ -341,6 +355,18 @@ static void log_end(struct watch *w) {
                 (void) snprintf(text, sizeof(text), "%s", words[end]);
         console_log_end(w->s->log, text);
         say_trouble(w);
+}
+
+bool supervise_stop_waits(void) {
+        const struct timespec now = { 0 };
+        siginfo_t info;
+        sigset_t set;
+
+        if (stop_wanted(NULL))
+                return true;
+        sigemptyset(&set);
+        sigaddset(&set, SIGURG);
+        return sigtimedwait(&set, &info, &now) == SIGURG && info.si_pid == SERVICE_MANAGER_PID;
 }
 
 int supervise(const struct supervised *s, enum payload_end *ret, int *ret_status) {

@@ -41,6 +41,9 @@ struct supervised {
  * Negative errno. */
 int supervise_signals(void *ret_payload);
 
+/* Has somebody said that it shall end, and nobody heard it, because supervise() is not running? */
+bool supervise_stop_waits(void);
+
 /* Says READY to $NOTIFY_SOCKET, forwards, waits. The caller has called supervise_signals() before it started the
  * payload. On return the payload has been reaped, what was left in the terminal has been written out, and the
  * caller's own terminal is as it was. 0 and *ret, *ret_status; negative errno when waiting itself is impossible: then

@@ -5,10 +5,10 @@
 #include "client/varlink-client.h"
 #include "muster/options.h"
 
-/* May polkit ask somebody for a password? It asks root for none, and nobody who has no terminal. */
+/* May polkit ask somebody for a password? Not one who has no terminal. */
 bool may_ask_password(const struct options *o);
 
-/* Milliseconds that an answer may take, -1: for ever, for somebody may be typing. */
+/* Milliseconds that an answer may take, -1: for ever, for somebody may be typing (musterd has a limit). Root is asked for nothing. */
 int answer_timeout_msec(const struct options *o);
 
 /* varlink_client_connect() to the registry of o->run, with that for all answers. */

@@ -119,7 +119,7 @@ int fetch_all(const struct options *o, bool metadata, struct machine_list *ret) 
         struct machine_list l = { 0 };
         int r;
 
-        r = connect_registry(o, &c);
+        r = metadata ? connect_registry(o, &c) : varlink_client_connect(o->run, VARLINK_CLIENT_TIMEOUT_MSEC, &c);
         if (r == 0)
                 return list_from_daemon(o, c, metadata, ret);
         if (r != -EHOSTDOWN) {
@@ -200,7 +200,7 @@ enum fetch_result fetch_one(const struct options *o, const char *name, bool meta
 
         if (!name_is_usable(name))
                 return FETCH_FAILED;
-        r = connect_registry(o, &c);
+        r = metadata ? connect_registry(o, &c) : varlink_client_connect(o->run, VARLINK_CLIENT_TIMEOUT_MSEC, &c);
         if (ret_from_daemon)
                 *ret_from_daemon = r == 0;
         if (r == 0)

@@ -28,7 +28,8 @@
 #define CHUNK 4096          /* what can be written to a terminal or pipe that says it has room */
 #define REOPEN_MSEC 50      /* how often a terminal that nobody has open inside is looked at again */
 #define BACKGROUND_MSEC 250 /* how often it is asked whether our terminal is ours again */
-#define END_OF_INPUT 0x04   /* ^D */
+#define DRAIN_MAX ((size_t) 1 << 20)
+#define END_OF_INPUT 0x04 /* ^D */
 
 /* One direction: what was read and is not written yet. */
 struct flow {
@@ -413,13 +414,13 @@ static void turn(struct run *run) {
                 read_status(run);
 }
 
-/* What waits in a pipe; of a terminal, whose other end the kernel has hung up, all there is. */
+/* What waits in a pipe, or as much as a terminal may hold. */
 static size_t waiting_in(int fd) {
         struct stat st;
         int size;
 
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || ioctl(fd, FIONREAD, &size) < 0)
-                return SIZE_MAX;
+                return DRAIN_MAX;
         return (size_t) size;
 }
 
@@ -519,7 +520,7 @@ static int begin(struct run *run, const struct options *o) {
         AUTO(varlink_client_freep) struct varlink_client *c = NULL;
         int r;
 
-        run->asking = may_ask_password(o);
+        run->asking = answer_timeout_msec(o) < 0;
         r = session_start(o, run->name, run->session, &c);
         give_away(run->session);
         if (r == EXIT_SUCCESS && c)

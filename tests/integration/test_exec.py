@@ -644,17 +644,26 @@ def test_signals_that_nobody_reads(plain):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_leave_while_asking(number):
-    """A registry that does not answer is left by a second signal, as a command is."""
+    """Where somebody may be asked for a password, one signal is enough to leave; whoever is asked for none leaves by a second one."""
+    ours, theirs = pty.openpty()
     with world.FakeRegistry() as listener:
-        process = subprocess.Popen([MUSTER, "exec", "web", "true"], stdin=subprocess.DEVNULL, env=ENVIRONMENT)
-        with listener.accept()[0] as connection:
-            assert b'"web"' in connection.recv(65536)
-            for _ in range(100):
-                if process.poll() is None:
+        os.chmod(world.VARLINK_SOCKET, 0o666)
+        for asked in (True, False):
+            process = subprocess.Popen([MUSTER, "exec", "web", "true"], stdin=theirs if asked else subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, preexec_fn=world.drop_privileges(4242),
+                                       env=dict(ENVIRONMENT, ASAN_OPTIONS="detect_leaks=0"))
+            with listener.accept()[0] as connection:
+                text = connection.recv(65536)
+                assert b'"web"' in text and (b"allowInteractiveAuthentication" in text) == asked
+                process.send_signal(number)
+                if not asked:
+                    with pytest.raises(subprocess.TimeoutExpired):
+                        process.wait(0.5)
                     process.send_signal(number)
-                    time.sleep(0.1)
-            assert process.wait(20) == 128 + number
-            assert connection.recv(1) == b""
+                assert process.wait(20) == 128 + number
+                assert connection.recv(1) == b""
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_slow_reader(plain):

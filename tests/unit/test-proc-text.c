@@ -153,24 +153,26 @@ static void test_syscall(void **state) {
         static const struct {
                 const char *text;
                 int result;
-                uint64_t number;
+                uint64_t number, argument;
         } cases[] = {
-                { "128 0x7ffd 0x0 0x0 0x8 0x0 0x0 0x7ffd 0x7f12\n", 0, 128 },
-                { "0 0x0\n", 0, 0 },
-                { "running\n", -EAGAIN, 0 },
-                { "-1 0x7ffd 0x7f12\n", -EAGAIN, 0 },
-                { "", -EBADMSG, 0 },
-                { "run", -EBADMSG, 0 },
-                { "99999999999999999999 0x0\n", -EBADMSG, 0 },
+                { "128 0x7ffd 0x0 0x0 0x8 0x0 0x0 0x7ffd 0x7f12\n", 0, 128, 0x7ffd },
+                { "0 0xffffffffffffffff\n", 0, 0, UINT64_MAX },
+                { "running\n", -EAGAIN, 0, 0 },
+                { "-1 0x7ffd 0x7f12\n", -EAGAIN, 0, 0 },
+                { "", -EBADMSG, 0, 0 },
+                { "run", -EBADMSG, 0, 0 },
+                { "12", -EBADMSG, 0, 0 },
+                { "x 0x0\n", -EBADMSG, 0, 0 },
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 size_t size = strlen(cases[i].text);
                 AUTO_FREE char *text = exact_copy(cases[i].text, size);
-                uint64_t number = 0;
+                uint64_t number = 0, argument = 0;
 
-                assert_int_equal(proc_syscall_decode(text, size, &number), cases[i].result);
+                assert_int_equal(proc_syscall_decode(text, size, &number, &argument), cases[i].result);
                 assert_int_equal(number, cases[i].number);
+                assert_int_equal(argument, cases[i].argument);
         }
 }
 
