@@ -20,24 +20,14 @@
 #include "codec/enter-protocol.h"
 #include "muster/connect.h"
 #include "muster/failure.h"
+#include "muster/session-flow.h"
 #include "muster/session.h"
 #include "sys/packet.h"
 #include "sys/terminal.h"
 
-#define FLOW_BYTES 65536
-#define CHUNK 4096          /* what can be written to a terminal or pipe that says it has room */
 #define REOPEN_MSEC 50      /* how often a terminal that nobody has open inside is looked at again */
 #define BACKGROUND_MSEC 250 /* how often it is asked whether our terminal is ours again */
-#define DRAIN_MAX ((size_t) 1 << 20)
-#define END_OF_INPUT 0x04 /* ^D */
-
-/* One direction: what was read and is not written yet. */
-struct flow {
-        int from, to; /* -EBADF: this end is over */
-        bool whole;   /* a file takes everything at once */
-        size_t begin, end;
-        char data[FLOW_BYTES];
-};
+#define END_OF_INPUT 0x04   /* ^D */
 
 enum { FLOW_IN, FLOW_OUT, FLOW_ERR, _FLOWS };
 
@@ -60,71 +50,6 @@ static uint64_t now_usec(void) {
 
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
-}
-
-/* ---- bytes ---- */
-
-static void close_end(int *fd) {
-        if (*fd > STDERR_FILENO)
-                close(*fd);
-        *fd = -EBADF;
-}
-
-static int flow_new(int from, int to, struct flow **ret) {
-        struct flow *f = malloc(sizeof(*f));
-        struct stat st;
-
-        if (!f)
-                return -ENOMEM;
-        f->from = from;
-        f->to = to;
-        f->begin = f->end = 0;
-        f->whole = fstat(to, &st) == 0 && S_ISREG(st.st_mode);
-        *ret = f;
-        return 0;
-}
-
-static void flow_free(struct flow *f) {
-        if (!f)
-                return;
-        close_end(&f->from);
-        close_end(&f->to);
-        free(f);
-}
-
-static bool flow_is_empty(const struct flow *f) {
-        return f->begin == f->end;
-}
-
-/* Positive: bytes came. 0: this end is over. -EAGAIN, or another negative errno. */
-static int flow_fill(struct flow *f) {
-        ssize_t n;
-
-        do
-                n = read(f->from, f->data, sizeof(f->data));
-        while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return -errno;
-        f->begin = 0;
-        f->end = (size_t) n;
-        return (int) n;
-}
-
-/* As far as that goes now. A reader that is gone takes the writer with it. */
-static void flow_empty(struct flow *f) {
-        size_t size = f->end - f->begin;
-        ssize_t n;
-
-        if (!f->whole && size > CHUNK && f->to <= STDERR_FILENO)
-                size = CHUNK;
-        n = write(f->to, f->data + f->begin, size);
-        if (n >= 0)
-                f->begin += (size_t) n;
-        else if (errno != EAGAIN && errno != EINTR) {
-                f->begin = f->end = 0;
-                close_end(&f->to);
-                close_end(&f->from);
-        }
 }
 
 /* ---- our own descriptors ---- */
@@ -361,13 +286,13 @@ static void fill(struct run *run, int i) {
                 run->hung_up = true; /* -EIO: nobody has it open (pty(7)), until somebody does again */
                 return;
         }
-        close_end(&f->from);
+        flow_close_end(&f->from);
         if (i == FLOW_IN && run->master >= 0) { /* input that is no terminal ends like one */
                 f->data[0] = END_OF_INPUT;
                 f->begin = 0;
                 f->end = 1;
         } else
-                close_end(&f->to);
+                flow_close_end(&f->to);
 }
 
 /* A job in the background that reads from its terminal is stopped, also when it would only pass on what it read. */
@@ -414,16 +339,6 @@ static void turn(struct run *run) {
                 read_status(run);
 }
 
-/* What waits in a pipe, or as much as a terminal may hold. */
-static size_t waiting_in(int fd) {
-        struct stat st;
-        int size;
-
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || ioctl(fd, FIONREAD, &size) < 0)
-                return DRAIN_MAX;
-        return (size_t) size;
-}
-
 static bool drain_is_over(const struct run *run) {
         struct signalfd_siginfo si;
 
@@ -433,7 +348,7 @@ static bool drain_is_over(const struct run *run) {
 
 /* The command has ended: what it wrote is there, and is all there is to wait for, whoever may still have the other end and write. */
 static void drain(struct run *run, struct flow *f) {
-        size_t left = f ? waiting_in(f->from) : 0;
+        size_t left = f ? flow_waiting(f) : 0;
 
         while (f && f->to >= 0 && !run->left) {
                 struct pollfd slots[2] = { { .fd = f->to, .events = POLLOUT },
