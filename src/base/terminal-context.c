@@ -9,7 +9,8 @@
 #define KEEP_TITLE "\033[22;2t"
 #define SET_TITLE "\033]2;"
 #define OLD_TITLE "\033[23;2t"
-#define SOFT_RESET "\033[!p\033[0m\033[?7h" /* DECSTR, no colours, lines wrap */
+/* The first screen, without mouse; DECSTR, no colours, lines wrap: whoever drew there may have been killed. */
+#define SOFT_RESET "\033[?47l\033[?1000;1002;1003;1006l\033[!p\033[0m\033[?7h"
 
 struct text {
         char *at;

@@ -41,6 +41,7 @@ NOT_YET = {
 }
 CAPABILITIES_DEFAULT = 0xfdecafff
 BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
+SOFT_RESET = re.escape("\033[?47l\033[?1000;1002;1003;1006l\033[!p\033[0m\033[?7h")
 NET_ADMIN, CHOWN, SYS_TIME, MKNOD, NET_BIND = 1 << 12, 1 << 0, 1 << 25, 1 << 27, 1 << 10
 
 
@@ -73,7 +74,7 @@ def sh(target, box):
 
 def without_context(text):
     """What was shown, without what tells a terminal whose output it is."""
-    return re.sub(r"\033\]3008;[^\033]*\033\\|\033\[2[23];2t|\033\]2;[^\033]*\033\\|\033\[!p\033\[0m\033\[\?7h", "", text)
+    return re.sub(r"\033\]3008;[^\033]*\033\\|\033\[2[23];2t|\033\]2;[^\033]*\033\\|" + SOFT_RESET, "", text)
 
 
 def options_of_help():
@@ -929,7 +930,7 @@ class TestConsole:
         expected = r"\033\]3008;start=(?P<id>[0-9a-f]{32});" + fields + r"\033\\" if record else ""
         expected += r"\033\[22;2t\033\]2;Container box on " + re.escape(host) + r"\033\\" if title else ""
         expected += "a\r\nb\r?\n?"
-        expected += r"\033\[23;2t\033\[!p\033\[0m\033\[\?7h" if title else ""
+        expected += r"\033\[23;2t" + SOFT_RESET if title else ""
         expected += r"\033\]3008;end=(?P=id)\033\\" if record else ""
         assert re.fullmatch(expected, container.text), (container.text, expected)
 

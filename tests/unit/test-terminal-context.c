@@ -22,6 +22,8 @@ static const struct terminal_context full = {
 #define RECORD                                                                                                        \
         "\033]3008;start=0123456789abcdef;user=root;hostname=host;machineid=aa;bootid=bb;pid=4711;comm=muster-spawn;" \
         "container=web;type=container\033\\"
+#define OLD_TITLE "\033[23;2t"
+#define SOFT_RESET "\033[?47l\033[?1000;1002;1003;1006l\033[!p\033[0m\033[?7h"
 #define END "\033]3008;end=0123456789abcdef\033\\"
 
 static void assert_told(const struct terminal_context *c, bool title, const char *begin, const char *end) {
@@ -37,12 +39,11 @@ static void test_told(void **state) {
         static const struct terminal_context bare = { .id = "x" }, unnamed = { .id = "x", .container = "a" };
 
         assert_told(&full, false, RECORD, END);
-        assert_told(&full, true, RECORD "\033[22;2t\033]2;Container web on host\033\\",
-                    "\033[23;2t\033[!p\033[0m\033[?7h" END);
+        assert_told(&full, true, RECORD "\033[22;2t\033]2;Container web on host\033\\", OLD_TITLE SOFT_RESET END);
         assert_told(&bare, true, "\033]3008;start=x;pid=0;type=container\033\\", "\033]3008;end=x\033\\");
         assert_told(&unnamed, true,
                     "\033]3008;start=x;pid=0;container=a;type=container\033\\\033[22;2t\033]2;Container a\033\\",
-                    "\033[23;2t\033[!p\033[0m\033[?7h\033]3008;end=x\033\\");
+                    OLD_TITLE SOFT_RESET "\033]3008;end=x\033\\");
 }
 
 /* A value that could end the sequence, or the field. */
@@ -55,7 +56,7 @@ static void test_harmless(void **state) {
                 &c, true,
                 "\033]3008;start=x;hostname=a\\x3bb\\x5c\\x1b\\x07\\x0a\\xc3\\xbc\\x7f ~;pid=0;container=\\x9b\\x3b;"
                 "type=container\033\\\033[22;2t\033]2;Container ?? on a?b??????? ~\033\\",
-                "\033[23;2t\033[!p\033[0m\033[?7h\033]3008;end=x\033\\");
+                OLD_TITLE SOFT_RESET "\033]3008;end=x\033\\");
 }
 
 static void test_room(void **state) {
