@@ -244,7 +244,8 @@ static void start_first(struct enter *x) {
         waiting_free(w);
 }
 
-static int on_turn(sd_event_source *source, void *userdata) {
+/* By time: what is deferred goes before all others that wait, again and again. */
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata) {
         struct enter *x = userdata;
 
         if (x->n_starting < STARTING_MAX) {
@@ -449,7 +450,7 @@ int enter_new(sd_event *e, const char *helper, struct enter **ret) {
                 return -ENOMEM;
         x->last = &x->first;
         x->event = sd_event_ref(e);
-        r = sd_event_add_defer(e, &x->turn, on_turn, x);
+        r = sd_event_add_time(e, &x->turn, CLOCK_MONOTONIC, 0, 1, on_turn, x);
         if (r >= 0)
                 r = sd_event_source_set_enabled(x->turn, SD_EVENT_OFF);
         if (r >= 0)

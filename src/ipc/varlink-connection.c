@@ -399,7 +399,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
 }
 
-static int on_again(sd_event_source *source, void *userdata) {
+/* By time: what is deferred goes before all others that wait, again and again. */
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata) {
         turn(userdata);
         return 0;
 }
@@ -433,7 +434,7 @@ void connection_new(const struct varlink_door *door, int fd) {
         }
         c = calloc(1, sizeof(*c));
         if (!c || sd_event_add_io(v->event, &c->io, fd, EPOLLIN, on_io, c) < 0 ||
-            sd_event_add_defer(v->event, &c->again, on_again, c) < 0) {
+            sd_event_add_time(v->event, &c->again, CLOCK_MONOTONIC, 0, 1, on_again, c) < 0) {
                 if (c)
                         sd_event_source_disable_unref(c->io);
                 count_out(v, user);

@@ -28,13 +28,18 @@ struct domains {
         struct domains *previous, *next;
 };
 
+/* A user's machine has a name for him alone: it may be called as a host is that others mean. */
+static bool may_hear_of(const struct connection *c, const struct machine *m) {
+        return m->uid == 0 || m->uid == c->uid;
+}
+
 static void send_names(struct connection *c, bool continues) {
         struct service *service = c->server->service;
         struct json_text j = reply_begin(c);
 
         json_text_begin_array(&j, "filterDomains");
         for (const struct machine *m = service_first(service, false); m; m = service_next(service, m))
-                if (m->state != MACHINE_OPENING && resolve_name_is_valid(m->name))
+                if (m->state != MACHINE_OPENING && resolve_name_is_valid(m->name) && may_hear_of(c, m))
                         json_text_string(&j, NULL, m->name);
         json_text_end_array(&j);
         reply_end(c, &j, continues);
@@ -150,25 +155,25 @@ struct wanted {
         bool below; /* some name is below that of a machine */
 };
 
-static const struct machine *find_machine(struct service *s, const char *name) {
-        const struct machine *m = resolve_name_is_valid(name) ? service_find(s, name) : NULL;
+static const struct machine *find_machine(const struct connection *c, const char *name) {
+        const struct machine *m = resolve_name_is_valid(name) ? service_find(c->server->service, name) : NULL;
 
-        return m && m->class != MACHINE_HOST && m->state != MACHINE_OPENING ? m : NULL;
+        return m && m->class != MACHINE_HOST && m->state != MACHINE_OPENING && may_hear_of(c, m) ? m : NULL;
 }
 
-static bool is_below_one(struct service *s, const char *name) {
+static bool is_below_one(const struct connection *c, const char *name) {
         for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
-                if (find_machine(s, dot + 1))
+                if (find_machine(c, dot + 1))
                         return true;
         return false;
 }
 
-static void take_question(struct service *s, const struct question *q, struct wanted *w) {
-        const struct machine *m = find_machine(s, q->name);
+static void take_question(const struct connection *c, const struct question *q, struct wanted *w) {
+        const struct machine *m = find_machine(c, q->name);
         int64_t class = q->class.set ? q->class.value : RESOLVE_CLASS_IN;
 
         if (!m)
-                w->below = w->below || is_below_one(s, q->name);
+                w->below = w->below || is_below_one(c, q->name);
         if (!m || (w->machine && w->machine != m))
                 return;
         w->machine = m;
@@ -178,7 +183,7 @@ static void take_question(struct service *s, const struct question *q, struct wa
                 w->families |= WANTS_AAAA;
 }
 
-static bool read_questions(struct service *s, const struct varlink_array *questions, struct wanted *w) {
+static bool read_questions(const struct connection *c, const struct varlink_array *questions, struct wanted *w) {
         if (questions->n == 0 || questions->n > QUESTIONS_MAX)
                 return false;
         for (size_t i = 0; i < questions->n; i++) {
@@ -189,7 +194,7 @@ static bool read_questions(struct service *s, const struct varlink_array *questi
                 if (varlink_object_extract(&object, question_fields, &q, &wrong) < 0 ||
                     varlink_object_extract(&q.key, key_fields, &q, &wrong) < 0 || !resolve_question_is_valid(q.name))
                         return false;
-                take_question(s, &q, w);
+                take_question(c, &q, w);
         }
         return true;
 }
@@ -259,7 +264,7 @@ static void method_resolve_record(struct connection *c, const struct varlink_cal
 
         if (!varlink_extract(c, call, fields, &p))
                 return;
-        if (!read_questions(c->server->service, &p.question, &w)) {
+        if (!read_questions(c, &p.question, &w)) {
                 reply_invalid(c, "question");
         } else if (w.machine && w.families) {
                 look_up(c, &w);

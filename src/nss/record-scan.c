@@ -31,6 +31,19 @@ static void read_interfaces(struct record_scan *s, const char *value) {
         }
 }
 
+/* What is no number is nobody's. */
+static uint32_t read_uid(const char *value) {
+        uint32_t v = 0;
+
+        value += strspn(value, "\"");
+        if (*value < '0' || *value > '9')
+                return UINT32_MAX;
+        for (; *value >= '0' && *value <= '9'; value++)
+                if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint32_t) *value - '0', &v))
+                        return UINT32_MAX;
+        return v;
+}
+
 static void read_line(struct record_scan *s) {
         const char *value;
 
@@ -38,6 +51,9 @@ static void read_line(struct record_scan *s) {
         value = value_of(s->line, "CLASS=");
         if (value)
                 s->container = strcmp(value, "container") == 0 || strcmp(value, "\"container\"") == 0;
+        value = value_of(s->line, "UID=");
+        if (value)
+                s->uid = read_uid(value);
         value = value_of(s->line, "NETIF=");
         if (value)
                 read_interfaces(s, value);

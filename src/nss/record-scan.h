@@ -11,6 +11,7 @@
 
 struct record_scan {
         bool container;
+        uint32_t uid; /* whose machine it is */
         unsigned n_interfaces;
         uint32_t interfaces[RECORD_SCAN_INTERFACES_MAX]; /* of the host */
         /* the line being read */

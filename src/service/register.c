@@ -148,14 +148,19 @@ void register_begin(struct request *q) {
 
 static int check_ownership(struct request *q, enum auth_result result, struct fault *f) {
         const struct process_port *process = &q->service->ports.process;
-        const struct machine *m = q->registration->machine;
+        struct machine *m = q->registration->machine;
         int r;
 
         if (q->caller.uid == 0 || result == AUTH_ALLOWED_ADMIN)
                 return 0;
         r = process->belongs_to(process->impl, &m->leader, q->caller.uid);
-        if (r > 0)
+        if (r > 0) {
+                /* The caller's number was told when he connected: it may be another's by now. */
+                if (pidref_is_set(&m->supervisor) &&
+                    process->belongs_to(process->impl, &q->caller.process, q->caller.uid) <= 0)
+                        m->supervisor = PIDREF_EMPTY;
                 return 0;
+        }
         return fault_set(f, FAULT_ACCESS_DENIED,
                          "Access denied: process %d belongs to somebody else; only root may register it.",
                          (int) m->leader.pid);

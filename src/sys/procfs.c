@@ -117,16 +117,34 @@ static int namespace_owned_by(int fd, uid_t uid) {
         return 0;
 }
 
-int proc_belongs_to(pid_t pid, uid_t uid) {
-        uid_t effective;
-        char path[64];
-        int fd, r;
+/* Real, effective and saved: a program of root's that takes somebody's rights on for a while is still root's. */
+static int is_wholly_of(pid_t pid, uid_t uid) {
+        AUTO_FREE char *text = NULL;
+        unsigned ids[3];
+        const char *line;
+        int r = proc_read(pid, "status", &text, NULL);
 
-        r = proc_uid(pid, &effective);
         if (r < 0)
                 return r;
-        if (effective == uid)
-                return 1;
+        line = strstr(text, "\nUid:");
+        if (!line || sscanf(line, "\nUid: %u %u %u", &ids[0], &ids[1], &ids[2]) != 3)
+                return -EBADMSG;
+        return ids[0] == uid && ids[1] == uid && ids[2] == uid;
+}
+
+int proc_belongs_to(pid_t pid, uid_t uid) {
+        char path[64];
+        int fd, r, same = 1;
+
+        r = is_wholly_of(pid, uid);
+        if (r < 0)
+                return r;
+        if (access("/proc/self/ns/user", F_OK) == 0) /* or the kernel has but one */
+                same = proc_same_namespace(pid, 0, "user");
+        if (same < 0)
+                return same;
+        if (same > 0)
+                return r;
         snprintf(path, sizeof(path), "/proc/%d/ns/user", (int) pid);
         fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)

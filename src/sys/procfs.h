@@ -24,6 +24,7 @@ int proc_same_namespace(pid_t pid_a, pid_t pid_b, const char *kind);
 /* Effective uid of the process from the owner of /proc/PID is not reliable for undumpable ones; this reads status. */
 int proc_uid(pid_t pid, uid_t *ret);
 
-/* 1: pid has euid `uid`, or lives in a user namespace below ours that `uid` owns (NS_GET_USERNS, NS_GET_OWNER_UID of
- * ioctl_ns(2), at most 16 levels). 0: not. -errno. */
+/* 1: pid is in our user namespace, with `uid` as real, effective and saved user; or lives in a user namespace below ours that `uid`
+ * owns (NS_GET_USERNS, NS_GET_OWNER_UID of ioctl_ns(2), at most 16 levels). Who is only mapped into somebody else's namespace owns
+ * nothing there. 0: not. -errno. */
 int proc_belongs_to(pid_t pid, uid_t uid);
