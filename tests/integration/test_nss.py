@@ -227,6 +227,17 @@ def test_resolve_hook(getent, build):
     assert keys == [{"class": 1, "type": 1, "name": "fake"}, {"class": 1, "type": 28, "name": "fake"}]
 
 
+def test_machine_of_a_user(getent):
+    """Its name may be that of a host which others mean: it is for him alone, and nobody is asked."""
+    answer = [{"rr": {"key": {"class": 1, "type": 1, "name": "fake"}, "address": [192, 0, 2, 1]}, "raw": "AAAA"}]
+    with FakeRegistry(json.dumps({"parameters": {"rcode": 0, "answer": answer}}).encode() + b"\0") as fake:
+        for uid in ("4711", '"4711"', "99999999999999999999", "x"):
+            (world.MACHINES / "fake").write_text(f"NAME=fake\nUID={uid}\nCLASS=container\n")
+            assert getent("hosts", "fake") == "" and getent("ahosts", "fake") == "" and fake.questions == []
+        (world.MACHINES / "fake").write_text("NAME=fake\nUID=0\nCLASS=container\n")
+        assert getent("hosts", "fake").split() == ["192.0.2.1", "fake"]
+
+
 NONSENSE = {
     "nothing": b"", "empty": b"\0", "no members": b"{}\0", "array": b"[]\0", "braces": b"{" * 100000, "endless": b"x" * 2000000,
     "cut": b'{"parameters":{"answer":[{"rr":', "error": b'{"error":"io.systemd.System","parameters":{"errno":5}}\0',

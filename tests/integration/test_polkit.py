@@ -16,6 +16,7 @@ import world
 TOP = pathlib.Path(__file__).resolve().parents[2]
 POLKITD = "/usr/lib/polkit-1/polkitd"
 MACHINE1 = "org.freedesktop.machine1"
+HOOK = "/run/systemd/resolve.hook/io.systemd.Machine"
 FRIEND, FOE, STRANGER = "daemon", "games", "nobody"  # Debian's own users, for polkit's rules know users by name
 
 RULES = """
@@ -250,6 +251,55 @@ def test_other_peoples_processes(polkit, processes, owner):
                    allocateUnit=True) == VARLINK_DENIED
     os.kill(leader, 0)
     assert names() == [] and not world.scope_directories()
+
+
+def user_ids(pid):
+    return pathlib.Path(f"/proc/{pid}/status").read_text().split("\nUid:\t")[1].split("\n")[0].split("\t")
+
+
+def test_only_mapped_there(polkit, processes):
+    """A number that somebody else's container maps makes nobody its owner; one's own container is one's own."""
+    uid = uid_of(FRIEND)
+    outer = processes.sleeper(unshare=["-U"])
+    for kind in ("uid", "gid"):
+        pathlib.Path(f"/proc/{outer}/{kind}_map").write_text("0 0 65536\n")
+    inner = processes.sleeper(command=("nsenter", f"--target={outer}", "--user", f"--setuid={uid}", f"--setgid={uid}", "sleep", "1000"))
+    world.wait_until(lambda: world.comm(inner) == "sleep" and user_ids(inner) == [str(uid)] * 4, "it to be of that number")
+    assert register(FRIEND, "grab", inner) == DENIED
+    assert varlink(FRIEND, "Register", name="grab", **{"class": "container"}, leader=inner) == VARLINK_DENIED
+    own = processes.sleeper(user=uid, unshare=["-U"])
+    assert user_ids(own) == [str(uid)] * 4
+    assert register(FRIEND, "own", own) is None
+    assert names() == ["own"]
+
+
+def test_rights_for_a_while(polkit, processes):
+    """A program of root's that has somebody's rights just now is not his."""
+    uid = uid_of(FRIEND)
+    code = f"import os, time; os.seteuid({uid}); time.sleep(1000)"
+    leader = processes.sleeper(command=("/usr/bin/python3", "-c", code))
+    world.wait_until(lambda: user_ids(leader)[:2] == ["0", str(uid)], "it to take them on")
+    assert register(FRIEND, "grab", leader) == DENIED
+    assert names() == []
+
+
+def test_names_for_oneself(polkit, processes):
+    """What a user calls his machine resolves for him, and for nobody else."""
+    leader = processes.sleeper(user=uid_of(FRIEND), unshare=["-U", "-n"])
+    assert register(FRIEND, "deb.example", leader) is None
+    code = f"""
+import json, sys
+sys.path.insert(0, {os.path.dirname(world.__file__)!r})
+import world
+with world.Varlink({HOOK!r}) as v:
+    v.send("io.systemd.Resolve.Hook.ResolveRecord", {{"question": [{{"key": {{"class": 1, "type": 1, "name": "deb.example"}}}}]}})
+    print(json.dumps(v.receive()))
+"""
+    told = {user: json.loads(subprocess.run(["/usr/bin/python3", "-c", code], capture_output=True, text=True, check=True,
+                                            preexec_fn=world.drop_privileges(uid_of(user)) if user != "root" else None).stdout)
+            for user in ("root", FRIEND, FOE)}
+    assert told["root"] == told[FOE] == {"parameters": {}}, told
+    assert told[FRIEND] == {"parameters": {"rcode": 0, "answer": []}}, told
 
 
 def test_polkit_dies(polkit, processes):
