@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -151,6 +152,16 @@ bool cgroup_host_may_signal(const struct cgroup_host *h, const char *path) {
                 return false;
         rest = startswith(own, path);
         return !rest || (*rest != '/' && *rest != '\0');
+}
+
+bool cgroup_host_is_of_machine(const struct cgroup_host *h, const struct machine *m) {
+        AUTO_CLOSE int fd = -EBADF;
+        struct stat st;
+
+        if (m->uid == 0 || m->scope_created)
+                return true;
+        fd = m->cgroup ? cgroup_host_open(h, m->cgroup) : -EBADF;
+        return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == m->uid;
 }
 
 /* SIGKILL until nobody is found any more: what a process forks between being listed and being killed is found in the next

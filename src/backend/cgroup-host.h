@@ -40,6 +40,9 @@ const char *cgroup_host_below(const struct cgroup_hierarchy *hierarchy, const ch
 int cgroup_host_open(const struct cgroup_host *h, const char *path);
 /* May its processes be signalled as those of a machine? Not the top, and nothing that holds us. */
 bool cgroup_host_may_signal(const struct cgroup_host *h, const char *path);
+/* Is the machine's group its own, so that whoever owns the machine may signal all that is in it? One that was there before is its
+ * owner's, or else a service or a session of the host that the leader only happens to be in. */
+bool cgroup_host_is_of_machine(const struct cgroup_host *h, const struct machine *m);
 /* What path and all below it have used; what is not known stays as it is. */
 void cgroup_host_stats(const struct cgroup_host *h, const char *path, struct machine_stats *ret);
 /* Signals everything in and below path: the count, 0 when it is empty or gone, -errno. */

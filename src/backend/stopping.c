@@ -47,6 +47,7 @@ static int copy_for_later(const struct machine *m, struct machine **ret) {
         copy->supervisor = m->supervisor;
         copy->supervisor.fd = -EBADF;
         copy->scope_created = m->scope_created;
+        copy->uid = m->uid;
         if (str_replace(&copy->unit, m->unit) < 0 || str_replace(&copy->subgroup, m->subgroup) < 0 ||
             str_replace(&copy->cgroup, m->cgroup) < 0 || str_replace(&copy->service, m->service) < 0)
                 return -ENOMEM;

@@ -197,15 +197,15 @@ static void supervisor_create(void *impl, const struct machine *m, const struct 
 /* ---- signalling ---- */
 
 /* Its own place in the tree; a machine without a unit may sit anywhere, beside anybody. */
-static bool has_own_cgroup(const struct machine *m) {
-        return m->cgroup && m->unit;
+static bool has_own_cgroup(const struct supervisor_cgroup *s, const struct machine *m) {
+        return m->cgroup && m->unit && cgroup_host_is_of_machine(&s->host, m);
 }
 
 static void supervisor_kill_all(void *impl, const struct machine *m, int sig, port_done_fn done, void *userdata) {
         struct supervisor_cgroup *s = impl;
         int r;
 
-        if (!has_own_cgroup(m)) {
+        if (!has_own_cgroup(s, m)) {
                 helper_kill_tree(s->helper, m, sig, done, userdata);
                 return;
         }

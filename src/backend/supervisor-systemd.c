@@ -169,7 +169,7 @@ static void port_kill_all(void *impl, const struct machine *m, int sig, port_don
         struct supervisor_systemd *s = impl;
         int r = -ENOTCONN;
 
-        if (!m->unit) {
+        if (!m->unit || !cgroup_host_is_of_machine(&s->host, m)) {
                 helper_kill_tree(s->config.helper, m, sig, done, userdata);
                 return;
         }
@@ -214,7 +214,7 @@ static int port_stop(void *impl, const struct machine *m) {
         struct supervisor_systemd *s = impl;
         int r = -ENOTCONN;
 
-        if (machine_owns_unit(m)) {
+        if (machine_owns_unit(m) && cgroup_host_is_of_machine(&s->host, m)) {
                 if (m->cgroup && !cgroup_host_may_signal(&s->host, m->cgroup))
                         return -EPERM; /* our own unit, or all of them */
                 r = stop_unit(s, m);

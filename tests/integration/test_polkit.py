@@ -283,6 +283,27 @@ def test_rights_for_a_while(polkit, processes):
     assert names() == []
 
 
+def test_in_a_service_of_the_host(polkit, processes, mode):
+    """An owner's verbs reach his processes, not all of the service that they happen to run in."""
+    service = world.cgroup_root(mode) / "system.slice/cron.service"
+    service.mkdir(parents=True, exist_ok=True)
+
+    def member(**options):
+        pid = processes.sleeper(**options)
+        (service / "cgroup.procs").write_text(str(pid))
+        return pid
+    other = member()
+    for method, *arguments in (("KillMachine", "string:all", "int32:15"), ("TerminateMachine",)):
+        assert register(FRIEND, "job", member(user=uid_of(FRIEND))) is None
+        assert send(FRIEND, method, "string:job", *arguments) is None
+        world.wait_until(lambda: names() == [], "the machine to end")
+        assert "State:\tS" in pathlib.Path(f"/proc/{other}/status").read_text()
+    processes.end()
+    world.wait_until(lambda: not (service / "cgroup.procs").read_text(), "the service to be empty")
+    service.rmdir()
+    service.parent.rmdir()
+
+
 def test_names_for_oneself(polkit, processes):
     """What a user calls his machine resolves for him, and for nobody else."""
     leader = processes.sleeper(user=uid_of(FRIEND), unshare=["-U", "-n"])
