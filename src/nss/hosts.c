@@ -4,7 +4,6 @@
  * Addresses come from where systemd-resolved asks for them, too, which answers everybody. List knows them as well, but tells
  * only those who may look into machines; it is asked where there is no resolve hook. */
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "nss/ask.h"
 #include "nss/machine-hosts.h"
@@ -57,8 +56,7 @@ static struct outcome look_up(const char *name, int family, struct nss_addresses
         unsigned n = 0;
         int r = record_read(name, &record);
 
-        /* A user's machine has a name for him alone: it may be called as a host is that others mean. */
-        if (r < 0 || !record.container || (record.uid != 0 && record.uid != geteuid()))
+        if (r < 0 || !record_is_heard(&record))
                 return OUTCOME_NOT_FOUND;
         r = machine_addresses(name, family, ask_now_msec() + ASK_TIMEOUT_MSEC, &answer);
         if (r < 0)

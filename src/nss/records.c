@@ -16,6 +16,10 @@ bool machine_name_is_plausible(const char *name) {
         return n > 0 && n <= NAME_MAX_BYTES && name[n] == '\0' && name[0] != '.' && name[0] != '-';
 }
 
+bool record_is_heard(const struct record_scan *record) {
+        return record->container && (record->uid == 0 || record->uid == geteuid());
+}
+
 static int read_at(int directory, const char *name, struct record_scan *ret) {
         int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
         char chunk[1024];

@@ -11,6 +11,10 @@
 /* Whether a machine could be called that: no look-up in a directory leaves it with such a name. */
 bool machine_name_is_plausible(const char *name);
 
+/* Does its name stand for addresses, for whoever asks? A container's; a user's machine has a name for him alone, for it may be called
+ * as a host is that others mean. */
+bool record_is_heard(const struct record_scan *record);
+
 /* -ENOENT: no machine has that name. -errno. */
 int record_read(const char *name, struct record_scan *ret);
 

@@ -38,7 +38,7 @@ static int on_record(const char *name, const struct record_scan *record, void *u
         struct answer answer;
         int r;
 
-        if (!record->container || !is_behind(s, record))
+        if (!record_is_heard(record) || !is_behind(s, record))
                 return 0;
         r = machine_addresses(name, s->address->family, s->deadline, &answer);
         if (r == -ETIMEDOUT || r == -ENOENT || r == -EDEADLK)

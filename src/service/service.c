@@ -238,6 +238,11 @@ static void recover_one(void *userdata, struct machine *record) {
         int r;
 
         r = s->ports.process.reopen(s->ports.process.impl, &m->leader);
+        if (r == -EMFILE || r == -ENFILE ||
+            r == -ENOMEM) { /* that says nothing of the machine: whoever starts us next may have more room */
+                log_warning_errno(r, "Cannot take over a recorded machine now, leaving its record");
+                return;
+        }
         if (r < 0 || (opening && !opening_was_finished(s, m))) {
                 s->ports.supervisor.release(s->ports.supervisor.impl, m);
                 note_end(s, m, last, complete);
