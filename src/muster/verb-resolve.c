@@ -43,6 +43,21 @@ static void encode_question(const char *name, struct buf *out) {
         buf_append_char(out, '\0');
 }
 
+/* The registry does not tell others of it, but its record is there to be read. */
+static int not_found(const struct options *o, const char *name) {
+        struct machine_view m;
+        uid_t uid = 0;
+
+        if (state_dir_get(o->run, name, &m) == 0) {
+                uid = m.uid;
+                machine_view_done(&m);
+        }
+        if (uid != 0 && uid != geteuid())
+                return fail("\"%s\" is a machine of user %u, for whom alone its name stands for addresses.", name,
+                            (unsigned) uid);
+        return fail("There is no machine \"%s\".", name);
+}
+
 static int take_answer(const struct options *o, const struct varlink_answer *answer, struct machine_view *v) {
         int r;
 
@@ -56,7 +71,7 @@ static int take_answer(const struct options *o, const struct varlink_answer *ans
         if (r < 0)
                 return fail_connection(o->run, r);
         if (r == 0)
-                return fail("There is no machine \"%s\".", v->name);
+                return not_found(o, v->name);
         state_dir_complete(o->run, v); /* its interface, which addresses of a link want */
         return EXIT_SUCCESS;
 }

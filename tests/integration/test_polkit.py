@@ -321,6 +321,9 @@ with world.Varlink({HOOK!r}) as v:
             for user in ("root", FRIEND, FOE)}
     assert told["root"] == told[FOE] == {"parameters": {}}, told
     assert told[FRIEND] == {"parameters": {"rcode": 0, "answer": []}}, told
+    out = world.muster("resolve", "deb.example", check=False)
+    assert out.returncode == 1 and f'"deb.example" is a machine of user {uid_of(FRIEND)}, for whom alone' in out.stderr, out
+    assert 'There is no machine "none"' in world.muster("resolve", "none", check=False).stderr
 
 
 def test_polkit_dies(polkit, processes):
