@@ -377,7 +377,8 @@ static void listen_late(const struct inside *i) {
                 pause();
 }
 
-static void block_late(const struct inside *i) {
+/* As one that takes its signals by sigwait(3), and gets there so much later. */
+static void block_and_wait(const struct inside *i, unsigned later_msec) {
         sigset_t set;
         int sig;
 
@@ -386,22 +387,17 @@ static void block_late(const struct inside *i) {
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
         sigprocmask(SIG_BLOCK, &set, NULL);
-        nap(400);
+        nap(later_msec);
         sigwait(&set, &sig);
         exit_by(sig);
 }
 
-static void wait_in_sigwait_late(const struct inside *i) {
-        sigset_t set;
-        int sig;
+static void block_late(const struct inside *i) {
+        block_and_wait(i, 400);
+}
 
-        close(i->ready);
-        nap(400);
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigprocmask(SIG_BLOCK, &set, NULL);
-        sigwait(&set, &sig);
-        exit_by(sig);
+static void wait_in_sigwait_late(const struct inside *i) {
+        block_and_wait(i, 0);
 }
 
 static void restart_by(int sig) {
