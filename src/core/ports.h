@@ -32,8 +32,8 @@ struct process_port {
         /* Re-opens a recorded process and compares its identity. -ESRCH: dead or recycled. On success the fd in *p is held. */
         int (*reopen)(void *impl, struct pidref *p);
         bool (*is_alive)(void *impl, const struct pidref *p); /* needs p->fd */
-        /* Effective uid of the process and, when it lives in a user namespace below ours, of that namespace's owner:
-         * 1 when either equals uid (at most 16 namespaces up, ours excluded), 0 when not, -errno. */
+        /* 1: the process is wholly that user's (real, effective and saved) in our user namespace, or lives in one below ours that
+         * he owns (at most 16 up, ours excluded); 0: not; -errno. */
         int (*belongs_to)(void *impl, const struct pidref *p, uid_t uid);
         int (*parent)(void *impl, pid_t pid, pid_t *ret); /* -ESRCH */
         /* Signals one process by its pidfd, re-opening and comparing it first when p->fd is not held. -ESRCH. */
