@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading the host's layout, finding and signalling. Making and removing scopes: cgroup-scope.c. */
+/* Reading the host's layout, finding and signalling. Making scopes: cgroup-scope.c; removing them: cgroup-remove.c. */
 #include "backend/cgroup-host.h"
 
 #include <errno.h>

@@ -72,14 +72,13 @@ int cgroup_host_limit(struct cgroup_host *h, const char *path, const struct scop
 int cgroup_host_check(struct cgroup_host *h, const struct scope_properties *props, struct diag *d);
 /* 1: ours (marked). 0: somebody else's. -ENOENT. */
 int cgroup_host_is_ours(const struct cgroup_host *h, const char *path);
-/* The directory of a recorded scope that we died over before it was marked: removed when it is empty, which it is then. */
-void cgroup_host_remove_unmarked(const struct cgroup_host *h, const char *path);
 /* Removes path everywhere, then its slices if they are ours and empty; but machine.slice stays for the next machine.
  * -EBUSY: it holds processes. -EAGAIN: as cgroup_remove(), or it is gone where processes are followed, but not elsewhere. */
 int cgroup_host_remove(struct cgroup_host *h, const char *path);
 /* Removes the slice everywhere, if it is ours and empty. */
 void cgroup_host_remove_slice(struct cgroup_host *h, const char *slice);
-/* Calls found() with each marked scope directory of ours, in every hierarchy (a path may come twice), but those that
- * is_known() (NULL: none): with thousands of machines it pays not to open theirs. */
+/* After a restart: removes what an earlier life was killed over while it made it, and slices that it left empty. Calls found()
+ * with each marked scope directory of ours, in every hierarchy (a path may come twice), but those that is_known() (NULL: none):
+ * with thousands of machines it pays not to open theirs. */
 void cgroup_host_each_scope(struct cgroup_host *h, bool (*is_known)(void *userdata, const char *path),
                             void (*found)(void *userdata, const char *path), void *userdata);

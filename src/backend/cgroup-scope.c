@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Making and removing the directories of a scope. On v1 a scope stands in several hierarchies; the tracking one is made
- * first and removed last, for it is the one that says whose the name is. */
+/* Making the directories of a scope, and limiting it. On v1 a scope stands in several hierarchies; the tracking one is made
+ * first and removed last (cgroup-remove.c), for it is the one that says whose the name is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,9 +21,6 @@
 #include "sys/cgroup.h"
 #include "sys/fileio.h"
 #include "sys/procfs.h"
-
-#define SLICE_DEPTH_MAX 16
-#define KEPT_SLICE "machine.slice" /* not made and removed with every machine */
 
 static bool is_marked(int fd) {
         char text[CGROUP_MARK_MAX + 1];
@@ -83,20 +80,29 @@ static void enable_controllers(int fd, unsigned available) {
         }
 }
 
-static int make_marked(int parent_fd, const char *name, const char *text, bool cpuset) {
-        AUTO_CLOSE int fd = cgroup_make(parent_fd, name);
+static int mark(int fd, const char *text, const char *note) {
+        int r = cgroup_mark(fd, text);
+
+        return r >= 0 && note ? cgroup_note(fd, note) : r;
+}
+
+/* A directory with its mark, and its note if there is one: both, or there is no directory, even if we are killed meanwhile. */
+static int make_marked(int parent_fd, const char *name, const char *text, const char *note, bool cpuset) {
+        AUTO_CLOSE int fd = -EBADF;
         int r;
 
-        if (fd < 0)
-                return fd;
-        if (cpuset)
-                fill_cpuset(parent_fd, fd);
-        r = cgroup_mark(fd, text);
-        if (r < 0) { /* without a mark nobody would ever remove it */
-                cgroup_remove(parent_fd, name);
-                return r;
+        cgroup_begin(parent_fd, name);
+        fd = cgroup_make(parent_fd, name);
+        r = fd;
+        if (fd >= 0) {
+                if (cpuset)
+                        fill_cpuset(parent_fd, fd);
+                r = mark(fd, text, note);
+                if (r < 0)
+                        cgroup_remove(parent_fd, name);
         }
-        return STEAL_FD(fd);
+        cgroup_finish(parent_fd);
+        return r < 0 ? r : STEAL_FD(fd);
 }
 
 /* Opens the slice that holds scopes, making what is missing. */
@@ -118,7 +124,7 @@ static int open_slice(int root_fd, const char *slices, unsigned enable, bool cpu
                 int next = cgroup_open(fd, name);
 
                 if (next == -ENOENT)
-                        next = make_marked(fd, name, CGROUP_MARK_SLICE, cpuset);
+                        next = make_marked(fd, name, CGROUP_MARK_SLICE, NULL, cpuset);
                 if (next < 0)
                         return next;
                 close(fd);
@@ -211,11 +217,10 @@ static int make_in(const struct making *k, int root_fd, const struct cgroup_hier
         slice = open_slice(root_fd, p.parent, v2 ? k->h->available : 0, controller == CGROUP_CPUSET);
         if (slice < 0)
                 return slice;
-        fd = make_marked(slice, p.name, k->mark, controller == CGROUP_CPUSET);
+        fd = make_marked(slice, p.name, k->mark, controller < 0 ? k->note : NULL, controller == CGROUP_CPUSET);
         if (fd < 0)
                 return fd;
-        r = controller < 0 && k->note ? cgroup_note(fd, k->note) : 0;
-        if (r >= 0 && (controller >= 0 || v2))
+        if (controller >= 0 || v2)
                 r = write_limits(fd, k->writes, v2 ? -1 : controller, k->path, k->d);
         if (r >= 0 && k->uid != 0 && controller < 0)
                 r = cgroup_give_to(fd, k->uid);
@@ -400,135 +405,4 @@ int cgroup_host_is_ours(const struct cgroup_host *h, const char *path) {
         AUTO_CLOSE int fd = cgroup_host_open(h, path);
 
         return fd < 0 ? fd : is_marked(fd);
-}
-
-void cgroup_host_remove_unmarked(const struct cgroup_host *h, const char *path) {
-        const char *below = cgroup_host_below(&h->layout.tracking, path);
-
-        if (h->tracking_fd >= 0 && below && cgroup_host_is_ours(h, path) == 0)
-                unlinkat(h->tracking_fd, below, AT_REMOVEDIR);
-}
-
-/* ---- removing ---- */
-
-/* Slices of ours that have become empty, from the inside out. */
-static void remove_slices(int root_fd, char *slices, const char *keep) {
-        for (int i = 0; i < SLICE_DEPTH_MAX && !streq(slices, "."); i++) {
-                char *slash = strrchr(slices, '/');
-                AUTO_CLOSE int fd = cgroup_open(root_fd, slices);
-                bool ours = fd >= 0 && is_marked(fd);
-
-                if (!ours || streq(slices, keep) || unlinkat(root_fd, slices, AT_REMOVEDIR) < 0 || !slash)
-                        return;
-                *slash = '\0';
-        }
-}
-
-static int remove_in(int root_fd, const struct cgroup_hierarchy *hierarchy, const char *path) {
-        AUTO_CLOSE int slice = -EBADF, fd = -EBADF;
-        struct split_path p;
-        int r;
-
-        r = split(hierarchy, path, &p);
-        if (r < 0)
-                return r;
-        slice = cgroup_open(root_fd, p.parent);
-        if (slice < 0)
-                return slice == -ENOENT ? 0 : slice;
-        fd = cgroup_open(slice, p.name);
-        if (fd < 0)
-                return fd == -ENOENT ? 0 : fd;
-        if (!is_marked(fd))
-                return 0;
-        r = cgroup_remove(slice, p.name);
-        if (r < 0)
-                return r;
-        if (!streq(p.parent, "."))
-                remove_slices(root_fd, p.buf, KEPT_SLICE);
-        return 0;
-}
-
-int cgroup_host_remove(struct cgroup_host *h, const char *path) {
-        int r = 0, error;
-
-        if (h->tracking_fd < 0)
-                return 0;
-        for (int c = 0; c < _CGROUP_CONTROLLER_MAX; c++) {
-                if (h->controller_fds[c] < 0)
-                        continue;
-                error = remove_in(h->controller_fds[c], &h->layout.v1[c], path);
-                r = error < 0 ? error : r;
-        }
-        error = remove_in(h->tracking_fd, &h->layout.tracking, path);
-        if (error < 0)
-                return error;
-        /* Hierarchies learn of a death one after the other; where it is watched for, there is nothing left to watch. */
-        return r == -EBUSY ? -EAGAIN : r;
-}
-
-void cgroup_host_remove_slice(struct cgroup_host *h, const char *slice) {
-        char path[256];
-
-        snprintf(path, sizeof(path), "%s", slice);
-        for (int c = 0; c < _CGROUP_CONTROLLER_MAX; c++)
-                if (h->controller_fds[c] >= 0)
-                        remove_slices(h->controller_fds[c], path, "");
-        if (h->tracking_fd >= 0)
-                remove_slices(h->tracking_fd, path, "");
-}
-
-/* ---- what an earlier life has left ---- */
-
-struct search {
-        bool (*is_known)(void *userdata, const char *path);
-        void (*found)(void *userdata, const char *path);
-        void *userdata;
-        int fd; /* the slice that is being looked through */
-        const char *path;
-        int depth;
-};
-
-static int look_at(void *userdata, const char *name) {
-        struct search *s = userdata, below = *s;
-        bool slice = endswith(name, ".slice");
-        AUTO_CLOSE int fd = -EBADF;
-        AUTO_FREE char *path = NULL;
-
-        if (!slice && !endswith(name, ".scope"))
-                return 0;
-        if (asprintf(&path, "%s/%s", s->path, name) < 0) {
-                path = NULL;
-                return 0;
-        }
-        if (!slice && s->is_known && s->is_known(s->userdata, path))
-                return 0;
-        fd = cgroup_open(s->fd, name);
-        if (fd < 0)
-                return 0;
-        if (!slice) {
-                if (is_marked(fd))
-                        s->found(s->userdata, path);
-                return 0;
-        }
-        below.fd = fd;
-        below.path = path;
-        below.depth++;
-        return below.depth < SLICE_DEPTH_MAX ? cgroup_list(fd, look_at, &below) : 0;
-}
-
-static void search_hierarchy(int fd, const struct cgroup_hierarchy *hierarchy, struct search *s) {
-        if (fd < 0)
-                return;
-        s->fd = fd;
-        s->path = hierarchy->prefix;
-        cgroup_list(fd, look_at, s);
-}
-
-void cgroup_host_each_scope(struct cgroup_host *h, bool (*is_known)(void *userdata, const char *path),
-                            void (*found)(void *userdata, const char *path), void *userdata) {
-        struct search s = { .is_known = is_known, .found = found, .userdata = userdata };
-
-        search_hierarchy(h->tracking_fd, &h->layout.tracking, &s);
-        for (int c = 0; c < _CGROUP_CONTROLLER_MAX; c++)
-                search_hierarchy(h->controller_fds[c], &h->layout.v1[c], &s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Machines in control groups of our own making. What a hierarchy is, is known to cgroup-host.c and cgroup-scope.c; what
- * happens to a scope that nobody needs any more, to cgroup-reaper.c; here is only what it means for a machine. */
+/* Machines in control groups of our own making. What a hierarchy is, is known to cgroup-host.c and the files beside
+ * it; what happens to a scope that nobody needs any more, to cgroup-reaper.c; here is only what it means for a machine. */
 #include "backend/supervisor-cgroup.h"
 
 #include <errno.h>
@@ -245,7 +245,6 @@ static void supervisor_release(void *impl, const struct machine *m) {
         stopping_forget(s->stopping, m);
         if (!m->scope_created || !m->cgroup)
                 return;
-        cgroup_host_remove_unmarked(&s->host, m->cgroup);
         cgroup_reaper_add(s->reaper, m->cgroup, true);
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@
 
 static const char *const marks[2] = { "trusted.muster.scope", "user.muster.scope" };
 static const char *const notes[2] = { "trusted.muster.unit", "user.muster.unit" };
+static const char *const begun[2] = { "trusted.muster.begun", "user.muster.begun" };
 
 int cgroup_open(int dir_fd, const char *path) {
         struct open_how how = { .flags = DIRECTORY_FLAGS,
@@ -273,6 +275,28 @@ int cgroup_note(int fd, const char *text) {
 
 size_t cgroup_noted(int fd, char ret[static CGROUP_NOTE_MAX + 1]) {
         return get_attribute(fd, notes, ret, CGROUP_NOTE_MAX);
+}
+
+/* ---- making with nothing left behind ---- */
+
+void cgroup_begin(int dir_fd, const char *name) {
+        set_attribute(dir_fd, begun, name);
+}
+
+void cgroup_finish(int dir_fd) {
+        for (size_t i = 0; i < 2; i++)
+                if (fremovexattr(dir_fd, begun[i]) >= 0)
+                        return;
+}
+
+void cgroup_clear_unfinished(int dir_fd) {
+        char name[NAME_MAX + 1];
+
+        if (get_attribute(dir_fd, begun, name, NAME_MAX) == 0)
+                return;
+        if (!strchr(name, '/') && !streq(name, ".") && !streq(name, ".."))
+                unlinkat(dir_fd, name, AT_REMOVEDIR); /* it goes only when nobody is in it */
+        cgroup_finish(dir_fd);
 }
 
 /* ---- walking and removing ---- */

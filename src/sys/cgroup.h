@@ -51,6 +51,14 @@ int cgroup_note(int fd, const char *text);
 /* Its size and the text (NUL-terminated), or 0: there is none. */
 size_t cgroup_noted(int fd, char ret[static CGROUP_NOTE_MAX + 1]);
 
+/* Notes in dir_fd, as trusted.muster.begun or user.muster.begun, which directory is about to be made in it, until finish: a
+ * process that is killed before it has marked what it made leaves the note, and a later one clears both away. Only a help:
+ * where no note can be written there is none. name: at most NAME_MAX bytes, no slash. */
+void cgroup_begin(int dir_fd, const char *name);
+void cgroup_finish(int dir_fd);
+/* Removes what was begun in dir_fd and never finished, if nobody lives in it. */
+void cgroup_clear_unfinished(int dir_fd);
+
 /* Removes dir_fd/name and everything below, bottom-up. dir_fd may hold the whole rest of the path in name. 0 also when it
  * was not there. -EBUSY: processes live in it. -EAGAIN: many directories were removed, more are left: call again. */
 int cgroup_remove(int dir_fd, const char *name);

@@ -4,9 +4,11 @@
 The moments, and who comes and goes, are drawn from a seed that a failure prints. MUSTER_CRASH_SEED repeats it;
 MUSTER_CRASH_MACHINES=1000 runs with a thousand machines instead of what is quick enough for every `make check`.
 """
+import contextlib
 import os
 import pathlib
 import random
+import subprocess
 import time
 
 import pytest
@@ -184,3 +186,126 @@ def test_killed_at_random_moments(musterd_without_bus, processes, mode):
         check(model)
     except BaseException as failure:
         raise AssertionError(f"MUSTER_CRASH_SEED={seed} MUSTER_CRASH_MACHINES={MACHINES}: {failure}") from failure
+
+
+# By these it changes what outlives it. Each is tried as the last thing that it did not get to any more.
+LASTING = ("mkdirat", "fsetxattr", "fremovexattr", "renameat", "unlinkat", "write")
+CALLS_MAX = 40
+
+
+@contextlib.contextmanager
+def dies_before(daemon, call, number):
+    """The daemon is killed when it is about to do this call for the number-th time."""
+    strace = subprocess.Popen(["strace", "-qq", "--output=/dev/null", f"--trace={call}", f"--inject={call}:signal=KILL:when={number}",
+                               f"--attach={daemon.pid}"])
+    status = pathlib.Path(f"/proc/{daemon.pid}/status")
+    world.wait_until(lambda: f"TracerPid:\t{strace.pid}\n" in status.read_text(), "strace")
+    try:
+        yield
+    finally:
+        strace.terminate()
+        strace.wait()
+
+
+def each_death(daemon, do, before=lambda: None, after=lambda: None):
+    """Has the daemon killed before each lasting call of do(), and started again, until it lives through it, with after() to follow.
+    Each time begins with before()."""
+    for call in LASTING:
+        for number in range(1, CALLS_MAX):
+            try:
+                before()
+                with dies_before(daemon, call, number):
+                    do()
+                after()
+                break
+            except (EOFError, ConnectionError):
+                assert daemon.process.wait(20) == -9, f"{call} {number}"
+                daemon.start()
+                yield f"killed before {call} {number}"
+            finally:
+                daemon.stop()
+                assert not world.control_groups("*.slice"), f"slices that nobody takes away: {call} {number}"
+                daemon.start()
+        else:
+            raise AssertionError(f"killed at {call} without end")
+
+
+def nothing_halfway(daemon, processes, make, is_there):
+    """Whenever the daemon is killed in make(pid), all of it was done (but for the answer) or nothing has been: no directory stays in
+    any hierarchy, the process is back where it was, and the name is free for the next."""
+    pid = processes.sleeper()
+    before = pathlib.Path(f"/proc/{pid}/cgroup").read_text()
+
+    def end():
+        nonlocal pid
+        processes.end()
+        world.wait_until(lambda: not is_there(), "it to be gone")
+        pid = processes.sleeper()
+
+    deaths = 0
+    for death in each_death(daemon, lambda: make(pid), after=end):
+        deaths += 1
+        if is_there():
+            end()
+        world.wait_until(lambda: not world.scope_directories(), f"control groups to be gone: {death}",
+                         on_timeout=world.scope_directories)
+        assert pathlib.Path(f"/proc/{pid}/cgroup").read_text() == before, death
+    assert deaths > 6
+
+
+@pytest.mark.modes("v2", "hybrid", "v1")
+def test_killed_at_each_step(musterd_without_bus, processes):
+    def make(pid):
+        with world.Varlink() as v:
+            v.call("io.systemd.Machine.Register", {"name": "step", "class": "container", "leaderProcessId": {"pid": pid},
+                                                   "allocateUnit": True})
+    nothing_halfway(musterd_without_bus, processes, make, lambda: listed()[1])
+
+
+@pytest.fixture
+def scope_manager(bus, build):
+    daemon = world.Musterd(build, "--scope-manager")
+    daemon.start()
+    yield daemon
+    daemon.finish()
+
+
+@pytest.mark.modes("v2", "hybrid", "v1")
+def test_scope_manager_killed_at_each_step(scope_manager, processes):
+    manager = ["call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"]
+
+    def make(pid):
+        result = world.busctl(*manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", "step.scope", "fail", 1, "PIDs", "au", 1, pid, 0,
+                              check=False)
+        if result.returncode:
+            assert "unit" not in result.stderr, result.stderr  # that there is one already
+            raise ConnectionError
+
+    def is_there():
+        return world.busctl(*manager, "GetUnit", "s", "step.scope", check=False).returncode == 0
+    nothing_halfway(scope_manager, processes, make, is_there)
+
+
+@pytest.mark.modes("v2", "hybrid", "v1")
+def test_killed_at_each_step_of_an_end(musterd_without_bus, processes):
+    daemon = musterd_without_bus
+
+    def before():
+        with world.Varlink() as v:
+            v.call("io.systemd.Machine.Register", {"name": "step", "class": "container", "allocateUnit": True,
+                                                   "leaderProcessId": {"pid": processes.sleeper()}})
+
+    def is_gone():
+        return not world.scope_directories() and not list(world.MACHINES.iterdir()) and not listed()[1]
+
+    def do():
+        processes.end()
+        world.wait_until(lambda: daemon.process.poll() is not None or is_gone(), "the machine to be gone")
+        if daemon.process.returncode is not None:
+            raise EOFError
+
+    deaths = 0
+    for death in each_death(daemon, do, before):
+        deaths += 1
+        world.wait_until(is_gone, f"the machine to be gone: {death}", on_timeout=world.leftovers)
+    assert deaths > 3
