@@ -4,6 +4,7 @@
 #include "backend/auth-polkit.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +24,9 @@
 /* A person may be typing a password: far longer than the 25 s of other calls. The caller's own time limit comes first.
  */
 #define ANSWER_TIMEOUT_USEC (UINT64_C(600) * 1000000)
+/* A bus lets a client wait for 128 answers (max_replies_per_connection, dbus-daemon(1)). Nobody may use them up for others. */
+#define QUESTIONS_MAX 96
+#define QUESTIONS_PER_USER 16
 
 struct check {
         struct check *next;
@@ -30,12 +34,15 @@ struct check {
         void (*answer)(void *userdata, enum auth_result result);
         void *userdata;
         sd_bus_slot *slot;
+        uid_t uid;
+        char id[32]; /* by which the question can be taken back; "": nobody is asked for a password, so there is no need */
 };
 
 struct auth_polkit {
         sd_bus *(*get_bus)(void *userdata);
         void *userdata;
         struct check *checks;
+        uint64_t n_asked; /* ever */
         bool absence_said;
 };
 
@@ -133,7 +140,7 @@ static int append_details(sd_bus_message *m, const struct auth_detail *details) 
 }
 
 static int make_question(sd_bus *bus, const struct caller *caller, const char *action,
-                         const struct auth_detail *details, sd_bus_message **ret) {
+                         const struct auth_detail *details, const char *id, sd_bus_message **ret) {
         sd_bus_message *m = NULL;
         int r;
 
@@ -145,13 +152,34 @@ static int make_question(sd_bus *bus, const struct caller *caller, const char *a
         if (r >= 0)
                 r = append_details(m, details);
         if (r >= 0)
-                r = sd_bus_message_append(m, "us", caller->interactive ? ALLOW_INTERACTION : UINT32_C(0), "");
+                r = sd_bus_message_append(m, "us", caller->interactive ? ALLOW_INTERACTION : UINT32_C(0), id);
         if (r < 0) {
                 sd_bus_message_unref(m);
                 return r;
         }
         *ret = m;
         return 0;
+}
+
+/* The dialog of a question that nobody waits for any more goes away. */
+static void take_back(const struct check *c) {
+        sd_bus *bus = c->auth->get_bus(c->auth->userdata);
+        sd_bus_message *m = NULL;
+        int r;
+
+        if (!*c->id || !bus || sd_bus_is_open(bus) <= 0)
+                return;
+        r = sd_bus_message_new_method_call(bus, &m, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
+                                           "CancelCheckAuthorization");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', c->id);
+        if (r >= 0)
+                r = sd_bus_message_set_expect_reply(m, false);
+        if (r >= 0)
+                r = sd_bus_send(bus, m, NULL);
+        sd_bus_message_unref(m);
+        if (r < 0)
+                log_debug_errno(r, "Cannot take a question to polkit back");
 }
 
 /* ---- the answer ---- */
@@ -205,6 +233,8 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         struct check *c = userdata, done = *c;
         enum auth_result result = read_answer(c->auth, m);
 
+        if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_NO_REPLY)) /* our patience is over, not the dialog */
+                take_back(c);
         check_free(c);
         done.answer(done.userdata, result);
         return 0;
@@ -217,12 +247,22 @@ static int ask(struct auth_polkit *a, sd_bus *bus, const struct caller *caller, 
         sd_bus_message *m = NULL;
         int r;
 
-        r = make_question(bus, caller, action, details, &m);
+        r = make_question(bus, caller, action, details, c->id, &m);
         if (r < 0)
                 return r;
         r = sd_bus_call_async(bus, &c->slot, m, on_answer, c, ANSWER_TIMEOUT_USEC);
         sd_bus_message_unref(m);
         return r;
+}
+
+static bool too_many(const struct auth_polkit *a, uid_t uid) {
+        unsigned all = 0, of_user = 0;
+
+        for (const struct check *c = a->checks; c; c = c->next) {
+                all++;
+                of_user += c->uid == uid;
+        }
+        return all >= QUESTIONS_MAX || of_user >= QUESTIONS_PER_USER;
 }
 
 static void port_ask(void *impl, const struct caller *caller, const char *action, const struct auth_detail *details,
@@ -237,12 +277,18 @@ static void port_ask(void *impl, const struct caller *caller, const char *action
                 answer(userdata, AUTH_DENIED);
                 return;
         }
+        if (too_many(a, caller->uid)) {
+                answer(userdata, AUTH_TOO_MANY);
+                return;
+        }
         c = calloc(1, sizeof(*c));
         if (!c) {
                 answer(userdata, AUTH_DENIED);
                 return;
         }
-        *c = (struct check){ .next = a->checks, .auth = a, .answer = answer, .userdata = userdata };
+        *c = (struct check){ .next = a->checks, .auth = a, .answer = answer, .userdata = userdata, .uid = caller->uid };
+        if (caller->interactive)
+                snprintf(c->id, sizeof(c->id), "muster-%" PRIu64, ++a->n_asked);
         a->checks = c;
         r = ask(a, bus, caller, action, details, c);
         if (r < 0) {
@@ -255,8 +301,12 @@ static void port_ask(void *impl, const struct caller *caller, const char *action
 }
 
 static void port_cancel(void *impl, void *handle) {
-        if (handle)
-                check_free(handle);
+        struct check *c = handle;
+
+        if (!c)
+                return;
+        take_back(c);
+        check_free(c);
 }
 
 int auth_polkit_new(sd_bus *(*get_bus)(void *userdata), void *userdata, struct auth_polkit **ret) {

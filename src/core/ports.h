@@ -161,6 +161,7 @@ enum auth_result {
         AUTH_ALLOWED_ADMIN, /* authenticated as administrator: may register any process */
         AUTH_DENIED,
         AUTH_INTERACTION_REQUIRED,
+        AUTH_TOO_MANY, /* questions of this caller, or of everybody, wait for their answers */
 };
 
 struct auth_detail {

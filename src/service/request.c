@@ -191,6 +191,11 @@ bool request_is_allowed(struct request *q, enum auth_result result) {
                           "ask you.",
                           q->action);
                 return false;
+        case AUTH_TOO_MANY:
+                fault_set(
+                        &q->fault, FAULT_LIMIT,
+                        "Too many requests wait for an answer of polkit: try again when some of them have got theirs.");
+                return false;
         default:
                 if (q->action)
                         fault_set(&q->fault, FAULT_ACCESS_DENIED,

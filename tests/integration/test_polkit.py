@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pwd
+import select
 import shutil
 import signal
 import subprocess
@@ -333,6 +334,85 @@ def test_polkit_dies(polkit, processes):
     assert register(FRIEND, "own", theirs) == DENIED
     assert varlink(FRIEND, "Register", name="own", **{"class": "container"}, leader=theirs) == VARLINK_DENIED
     assert register("root", "web", processes.sleeper()) is None
+
+
+class Waiting:
+    """A user with that many connections, on each of which he has asked for something that polkit must allow; until end()."""
+
+    def __init__(self, user, number, **more):
+        told, tell = os.pipe()
+        hold, self.release = os.pipe()
+        self.child = os.fork()
+        if self.child == 0:
+            try:
+                os.close(self.release)
+                world.drop_privileges(uid_of(user))()
+                self.ask(number, more, tell, hold)
+                os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+        os.close(tell)
+        os.close(hold)
+        self.told = os.fdopen(told)
+        self.refused = json.loads(self.told.readline())
+
+    @staticmethod
+    def ask(number, more, tell, hold):
+        connections = [world.Varlink() for _ in range(number)]
+        for v in connections:
+            v.send("io.systemd.Machine.Kill", {"name": "web", "signal": 9, **more})
+        with world.Varlink() as v:
+            v.names()  # who is answered at once has been answered before
+        at_once = select.select([v.socket for v in connections], [], [], 0)[0]
+        os.write(tell, json.dumps([v.receive()["error"] for v in connections if v.socket in at_once]).encode() + b"\n")
+        os.read(hold, 1)
+
+    def end(self):
+        os.write(self.release, b"\n")
+        os.close(self.release)
+        self.told.close()
+        assert os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1]) == 0
+
+
+def test_questions_without_end(polkit, processes):
+    """While polkit is stuck nobody's questions keep those of others from being asked, and who leaves takes his back."""
+    assert register("root", "web", processes.sleeper()) is None
+    assert register("root", "public", processes.sleeper()) is None
+    polkit.send_signal(signal.SIGSTOP)
+    try:
+        waiting = Waiting(FOE, 130)
+        assert waiting.refused and set(waiting.refused) == {"io.systemd.System"} and len(waiting.refused) >= 100
+        friend = threading.Thread(target=lambda: answers.append(varlink(FRIEND, "Kill", name="public", signal=int(signal.SIGCONT))))
+        answers = []
+        friend.start()
+        waiting.end()
+        again = Waiting(FOE, 10)
+        assert again.refused == []
+    finally:
+        polkit.send_signal(signal.SIGCONT)
+    friend.join()
+    again.end()
+    assert answers == [None]
+    assert varlink(FOE, "Kill", name="web", signal=9) == VARLINK_DENIED  # it has answered, and counts no question for ever
+
+
+def test_password_dialog_is_withdrawn(polkit, processes):
+    """Whoever would be asked for a password and goes away is asked no longer."""
+    assert register("root", "web", processes.sleeper()) is None
+    polkit.send_signal(signal.SIGSTOP)
+    seen = world.Signals("type='method_call',interface='org.freedesktop.PolicyKit1.Authority'")
+    try:
+        waiting = Waiting(STRANGER, 1, allowInteractiveAuthentication=True)
+        seen.wait("member=CheckAuthorization", 'string "muster-')
+        waiting.end()
+        seen.wait("member=CancelCheckAuthorization")
+    finally:
+        polkit.send_signal(signal.SIGCONT)
+        seen.end()
+    text = "".join(seen.lines)
+    question = text[text.index("member=CheckAuthorization"):].split('string "muster-')[1].split('"')[0]
+    assert f'string "muster-{question}"' in text[text.index("member=CancelCheckAuthorization"):]
 
 
 def test_shipped_policy(daemon, processes):
