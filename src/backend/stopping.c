@@ -35,7 +35,7 @@ static void entry_free(struct entry *x) {
         free(x);
 }
 
-static int copy_for_later(const struct machine *m, struct machine **ret) {
+int stopping_copy(const struct machine *m, struct machine **ret) {
         AUTO(machine_freep) struct machine *copy = NULL;
         int r;
 
@@ -73,7 +73,7 @@ int stopping_add(struct stopping *s, const struct machine *m, uint64_t usec, int
                 return -ENOMEM;
         x->list = s;
         x->step = step;
-        r = copy_for_later(m, &x->machine);
+        r = stopping_copy(m, &x->machine);
         if (r >= 0)
                 r = sd_event_add_time_relative(s->event, &x->timer, CLOCK_MONOTONIC, usec, 0, on_late, x);
         if (r >= 0) {

@@ -21,5 +21,8 @@ int stopping_add(struct stopping *s, const struct machine *m, uint64_t usec, int
 /* Nothing comes for m any more. True: something would have. */
 bool stopping_forget(struct stopping *s, const struct machine *m);
 
+/* What it takes to stop m later: a machine without descriptors, malloc'ed, to be freed by machine_free(). -ENOMEM. */
+int stopping_copy(const struct machine *m, struct machine **ret);
+
 /* Does m have a supervisor that shuts it down in order when it is told to end? */
 bool stopping_is_for_supervisor(const struct process_port *process, const struct machine *m);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backend/stopping.h"
+#include "backend/systemd-stop.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "core/name.h"
@@ -22,6 +23,7 @@
 
 enum stop_step {
         STOP_ASK,       /* once there is a bus again */
+        STOP_ASK_AGAIN, /* for the last time: the manager could not, or did not answer */
         STOP_TAKE_BACK, /* likewise: a start that was never finished */
         STOP_INSIST,    /* it had its time */
 };
@@ -41,11 +43,18 @@ struct supervisor_systemd {
         struct systemd_scopes *scopes;
         struct stopping *stopping;
         struct killing *kills;
+        struct systemd_stops *stops;
         bool recovered; /* the records of our predecessor are read; there may be a bus from now on */
 };
 
 static sd_bus *get_bus(const struct supervisor_systemd *s) {
         return s->config.get_bus(s->config.userdata);
+}
+
+/* Nothing more is done to end m: it has ended, or is none of ours any more. */
+static bool forget_stop(struct supervisor_systemd *s, const struct machine *m) {
+        systemd_stop_forget(s->stops, m->name);
+        return stopping_forget(s->stopping, m);
 }
 
 /* ---- where ---- */
@@ -92,7 +101,7 @@ static void port_create(void *impl, const struct machine *m, const struct scope_
                         void *userdata) {
         struct supervisor_systemd *s = impl;
 
-        if (stopping_forget(s->stopping, m)) /* of that name, from before we were started */
+        if (forget_stop(s, m)) /* of that name, from before we were started */
                 systemd_scope_take_back(get_bus(s), m->unit);
         systemd_scope_start(s->scopes, m, props, done, userdata);
 }
@@ -186,15 +195,6 @@ static void on_killed(void *userdata, int error) {
 
 /* ---- stopping ---- */
 
-static int on_unit_stopped(sd_bus_message *m, void *userdata, sd_bus_error *unused) {
-        const sd_bus_error *error = sd_bus_message_get_error(m);
-
-        if (error && !sd_bus_error_has_name(error, SYSTEMD_ERROR("NoSuchUnit")) &&
-            !sd_bus_error_has_name(error, SYSTEMD_ERROR("LoadFailed")))
-                log_warning("The service manager does not stop a machine's unit: %s", strempty(error->message));
-        return 0;
-}
-
 /* Asks the machine itself, and insists later. */
 static int stop_ourselves(struct supervisor_systemd *s, const struct machine *m) {
         const struct process_port *process = s->config.process;
@@ -205,9 +205,13 @@ static int stop_ourselves(struct supervisor_systemd *s, const struct machine *m)
         return r;
 }
 
-/* The unit's own settings say what comes when it does not end in time. */
-static int stop_unit(struct supervisor_systemd *s, const struct machine *m) {
-        return systemd_call_unit(get_bus(s), NULL, "StopUnit", m->unit, on_unit_stopped, NULL, "s", "fail");
+/* The manager was being started anew, or is stuck, and has heard nothing: whoever asked us has his answer and does not come
+ * back. */
+static void on_unit_not_stopped(void *userdata, const struct machine *m, bool last) {
+        struct supervisor_systemd *s = userdata;
+
+        if (last || stopping_add(s->stopping, m, BUS_SOON_USEC, STOP_ASK_AGAIN) < 0)
+                stop_ourselves(s, m);
 }
 
 static int port_stop(void *impl, const struct machine *m) {
@@ -217,7 +221,7 @@ static int port_stop(void *impl, const struct machine *m) {
         if (machine_owns_unit(m) && cgroup_host_is_of_machine(&s->host, m)) {
                 if (m->cgroup && !cgroup_host_may_signal(&s->host, m->cgroup))
                         return -EPERM; /* our own unit, or all of them */
-                r = stop_unit(s, m);
+                r = systemd_stop_ask(s->stops, get_bus(s), m, false);
                 /* Its stop was asked for before we were started anew: there is time to ask again in the same way. */
                 if (r == -ENOTCONN && !s->recovered)
                         return stopping_add(s->stopping, m, BUS_SOON_USEC, STOP_ASK);
@@ -233,8 +237,8 @@ static void on_late(void *userdata, const struct machine *m, int step) {
                         log_notice("The start of machine %s's scope cannot be taken back: no bus.", m->name);
                 return;
         }
-        if (step == STOP_ASK) {
-                if (stop_unit(s, m) < 0)
+        if (step == STOP_ASK || step == STOP_ASK_AGAIN) {
+                if (systemd_stop_ask(s->stops, get_bus(s), m, step == STOP_ASK_AGAIN) < 0)
                         stop_ourselves(s, m);
                 return;
         }
@@ -253,7 +257,7 @@ static void unref_unit(struct supervisor_systemd *s, const struct machine *m) {
 static void port_release(void *impl, const struct machine *m) {
         struct supervisor_systemd *s = impl;
 
-        stopping_forget(s->stopping, m);
+        forget_stop(s, m);
         if (!m->scope_created || !m->unit)
                 return;
         /* It never was a machine: our predecessor has begun it, and a scope that is there now may be the one of somebody else
@@ -273,7 +277,7 @@ static void port_release(void *impl, const struct machine *m) {
 static void port_abandon(void *impl, const struct machine *m) {
         struct supervisor_systemd *s = impl;
 
-        stopping_forget(s->stopping, m);
+        forget_stop(s, m);
         if (m->scope_created && m->unit)
                 unref_unit(s, m);
 }
@@ -317,6 +321,8 @@ int supervisor_systemd_new(sd_event *e, const struct supervisor_systemd_config *
         scopes.host = &s->host;
         r = systemd_scopes_new(&scopes, &s->scopes);
         if (r >= 0)
+                r = systemd_stops_new(on_unit_not_stopped, s, &s->stops);
+        if (r >= 0)
                 r = stopping_new(e, on_late, s, &s->stopping);
         if (r < 0)
                 return r;
@@ -330,6 +336,7 @@ void supervisor_systemd_free(struct supervisor_systemd *s) {
         systemd_scopes_free(s->scopes);
         while (s->kills)
                 killing_finish(s->kills, -ESHUTDOWN);
+        systemd_stops_free(s->stops);
         stopping_free(s->stopping);
         cgroup_host_done(&s->host);
         free(s);

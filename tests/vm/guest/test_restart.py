@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Everybody around a machine may be restarted at any time: the manager, musterd, the bus."""
+import contextlib
 import pathlib
 import re
 import signal
@@ -66,6 +67,55 @@ def test_leader_dies_while_the_manager_is_busy(musterd, processes):
     _, text = client.communicate(timeout=host.PATIENCE_SEC)
     assert client.returncode != 0, text
     wait_until(lambda: host.names() == [], "the machine to go")
+
+
+@pytest.mark.parametrize("verb", ["daemon-reload", "daemon-reexec"])
+def test_terminate_while_the_manager_is_busy(musterd, processes, verb):
+    """Who asked has got his answer: what he asked for happens, though the manager could not be told of it at that moment."""
+    create("kept", processes.sleeper())
+    with host.BusyManager(verb):
+        manager("TerminateMachine", "s", "kept")
+    wait_until(lambda: host.names() == [], "the machine to go")
+
+
+@pytest.fixture
+def refusal():
+    """While it is entered the bus takes no StopUnit() from anybody."""
+    policy = pathlib.Path("/etc/dbus-1/system.d/muster-test.conf")
+
+    def reload():
+        host.run("busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
+
+    @contextlib.contextmanager
+    def refused():
+        policy.write_text('<busconfig><policy context="mandatory"><deny send_interface="org.freedesktop.systemd1.Manager"'
+                          ' send_member="StopUnit"/></policy></busconfig>\n')
+        try:
+            reload()
+            yield
+        finally:
+            policy.unlink()
+            reload()
+    return refused
+
+
+def test_manager_stops_a_unit_when_it_can_again(musterd, processes, refusal):
+    leader = processes.sleeper(command=("sh", "-c", "trap '' TERM; while :; do sleep 1; done"))
+    unit = create("late", leader, ("TimeoutStopUSec", "t", 100000))
+    with refusal():
+        manager("TerminateMachine", "s", "late")
+        assert host.names() == ["late"]
+    wait_until(lambda: host.names() == [], "the machine to go")
+    # By the manager, whose time for it is over.
+    wait_until(lambda: "timed out" in host.run("journalctl", "-u", unit, "-o", "cat").stdout, "the manager to say so")
+
+
+def test_manager_never_stops_a_unit(musterd, processes, refusal):
+    """It is not waited for without end."""
+    create("kept", processes.sleeper())
+    with refusal():
+        manager("TerminateMachine", "s", "kept")
+        wait_until(lambda: host.names() == [], "the machine to go")
 
 
 @pytest.mark.parametrize("how", ["restart", "kill"])
