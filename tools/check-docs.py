@@ -16,13 +16,13 @@ import sys
 
 FATE = {"RESOURCE": "applied", "IO_LIMIT": "applied", "SCOPE_SLICE": "applied", "SCOPE_CPUS": "applied",
         "SCOPE_KILL_SIGNAL": "applied",
-        "SCOPE_DESCRIPTION": "accepted", "ACCEPTED": "accepted", "SCOPE_ACCEPTED": "accepted",
+        "SCOPE_DESCRIPTION": "accepted", "ACCEPTED": "accepted", "OTHER_UNITS": "accepted", "SCOPE_ACCEPTED": "accepted",
         "SCOPE_NOT_ENFORCED": "not enforced"}
 ARCHITECTURE_MAX = 299
 
 
 def scope_in_code(text):
-    found = {name: FATE[macro] for macro, name in re.findall(r'^\s+(RESOURCE|IO_LIMIT|ACCEPTED)\("(\w+)"', text, re.M)}
+    found = {name: FATE[macro] for macro, name in re.findall(r'^\s+(RESOURCE|IO_LIMIT|ACCEPTED|OTHER_UNITS)\("(\w+)"', text, re.M)}
     for name, kind in re.findall(r'^\s+\{ "(\w+)", [^,]+, (SCOPE_\w+),', text, re.M):
         found[name] = FATE[kind]
     return found

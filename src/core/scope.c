@@ -29,6 +29,8 @@ DEFINE_TABLE(io_limit_kind, enum io_limit_kind)
         { name, "a(st)", SCOPE_IO_LIMIT, value }
 #define ACCEPTED(name) \
         { name, NULL, SCOPE_ACCEPTED, 0 }
+#define OTHER_UNITS(name) \
+        { name, NULL, SCOPE_OTHER_UNITS, 0 }
 
 static const struct scope_property properties[] = {
         RESOURCE("MemoryMax", RESOURCE_MEMORY_MAX),
@@ -53,12 +55,12 @@ static const struct scope_property properties[] = {
         { "DeviceAllow", NULL, SCOPE_NOT_ENFORCED, 0 },
         { "DevicePolicy", NULL, SCOPE_NOT_ENFORCED, 0 },
         ACCEPTED("AddRef"),
-        ACCEPTED("After"),
-        ACCEPTED("Before"),
+        OTHER_UNITS("After"),
+        OTHER_UNITS("Before"),
         ACCEPTED("CollectMode"),
-        ACCEPTED("Controller"),
+        OTHER_UNITS("Controller"),
         ACCEPTED("CPUAccounting"),
-        ACCEPTED("DefaultDependencies"),
+        OTHER_UNITS("DefaultDependencies"),
         ACCEPTED("Delegate"),
         ACCEPTED("DelegateSubgroup"),
         ACCEPTED("Documentation"),
@@ -68,14 +70,14 @@ static const struct scope_property properties[] = {
         ACCEPTED("KillMode"),
         ACCEPTED("MemoryAccounting"),
         ACCEPTED("OOMPolicy"),
-        ACCEPTED("PartOf"),
-        ACCEPTED("Requires"),
+        OTHER_UNITS("PartOf"),
+        OTHER_UNITS("Requires"),
         ACCEPTED("RestartKillSignal"),
         ACCEPTED("SendSIGHUP"),
         ACCEPTED("SendSIGKILL"),
         ACCEPTED("TasksAccounting"),
         ACCEPTED("TimeoutStopUSec"),
-        ACCEPTED("Wants"),
+        OTHER_UNITS("Wants"),
         { NULL, NULL, 0, 0 },
 };
 

@@ -46,6 +46,7 @@ struct scope_properties {
         size_t n_cpus;
         int kill_signal;   /* what asks the processes to end; 0: SIGTERM */
         bool not_enforced; /* DeviceAllow or DevicePolicy was among them */
+        char for_root[64]; /* the first that is handed on though it may reach beyond the scope, escaped; "": none */
 
         /* The list as the client sent it, for a service manager that knows properties which we do not; only the door and
          * that backend know what it is. NULL: nobody asked for it. Owned: raw_free(raw) ends it. */
@@ -67,6 +68,7 @@ enum scope_property_kind {
         SCOPE_CPUS,         /* AllowedCPUs */
         SCOPE_KILL_SIGNAL,  /* KillSignal */
         SCOPE_ACCEPTED,     /* without meaning on a host without systemd */
+        SCOPE_OTHER_UNITS,  /* likewise; with systemd it reaches beyond the scope */
         SCOPE_NOT_ENFORCED, /* devices: logged, not enforced yet */
 };
 

@@ -221,6 +221,11 @@ static int pass_property(sd_bus_message *m, struct scope_properties *ret, sd_bus
         p = scope_property_find(name);
         if (p && (p->kind == SCOPE_SLICE || p->kind == SCOPE_DESCRIPTION))
                 return read_if_text(m, p, contents, ret, error);
+        if (!ret->for_root[0] && (!p || p->kind == SCOPE_OTHER_UNITS)) {
+                AUTO_FREE char *shown = str_escape(name, sizeof(ret->for_root) - 1);
+
+                snprintf(ret->for_root, sizeof(ret->for_root), "%s", shown && *shown ? shown : "?");
+        }
         return sd_bus_message_skip(m, "v");
 }
 

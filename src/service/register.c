@@ -166,6 +166,16 @@ static int check_ownership(struct request *q, enum auth_result result, struct fa
                          (int) m->leader.pid);
 }
 
+/* Leave to make a machine is no leave to tell the service manager what to do with other units. */
+static int check_properties(const struct request *q, enum auth_result result, struct fault *f) {
+        const char *name = q->registration->scope.for_root;
+
+        if (q->caller.uid == 0 || result == AUTH_ALLOWED_ADMIN || !*name)
+                return 0;
+        return fault_set(f, FAULT_ACCESS_DENIED,
+                         "Access denied: only root may give the scope of a machine the property %s.", name);
+}
+
 /* ---- 4: where it lives ---- */
 
 static int place(struct request *q, struct fault *f) {
@@ -325,8 +335,8 @@ static void register_authorized(struct request *q, enum auth_result result) {
 
         /* The world may have moved while somebody typed a password: the name is claimed again. */
         if (!request_is_allowed(q, result) || claim_name(q, &q->fault) < 0 ||
-            check_ownership(q, result, &q->fault) < 0 || place(q, &q->fault) < 0 ||
-            enter_registry(q, &m, &q->fault) < 0) {
+            check_ownership(q, result, &q->fault) < 0 || check_properties(q, result, &q->fault) < 0 ||
+            place(q, &q->fault) < 0 || enter_registry(q, &m, &q->fault) < 0) {
                 request_finish(q);
                 return;
         }

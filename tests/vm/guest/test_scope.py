@@ -210,5 +210,17 @@ def test_owner_who_is_not_root(musterd, processes, systemd_version):
             assert os.stat(f"/sys/fs/cgroup/machine.slice/{unit}").st_uid == uid
         assert host.machine_property("owned", "UID") == str(uid)
         processes.kill(leader)
+        # That is no leave to do what he likes with other units, which takes root.
+        leader = processes.sleeper(user=uid)
+        for name, *value in (("Wants", "as", 1, "rescue.service"), ("Conflicts", "as", 1, "musterd.service"), ("Unheard", "b", "true")):
+            refused = host.busctl(*host.create_command("other", leader, (name, *value)), user=uid, group=uid, extra_groups=[], check=False)
+            assert refused.returncode != 0 and "Access denied" in refused.stderr, name + refused.stderr
+        assert host.names() == [] and "other" not in host.cgroup_of(leader)
+        host.busctl(*host.create_command("other", leader, ("TasksMax", "t", 20)), user=uid, group=uid, extra_groups=[])
+        assert show(scope_of("other"), "TasksMax") == "20"
+        processes.kill(leader)
+        leader = processes.sleeper(user=uid)
+        create("ours", leader, ("Wants", "as", 1, "musterd.service"))
+        processes.kill(leader)
     finally:
         rules.unlink()
