@@ -200,6 +200,8 @@ int cgroup_host_signal(const struct cgroup_host *h, const char *path, int sig) {
                 return -EPERM;
         if (fd < 0)
                 return fd == -ENOENT ? 0 : fd;
+        if (sig != SIGKILL && cgroup_is_large(fd)) /* of those that are to be killed there is no end otherwise */
+                return -EFBIG;
         if (!cgroup_host_tracks_v2(h))
                 return signal_v1(h, fd, path, sig);
         populated = cgroup_is_populated(fd);

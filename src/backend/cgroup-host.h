@@ -45,7 +45,8 @@ bool cgroup_host_may_signal(const struct cgroup_host *h, const char *path);
 bool cgroup_host_is_of_machine(const struct cgroup_host *h, const struct machine *m);
 /* What path and all below it have used; what is not known stays as it is. */
 void cgroup_host_stats(const struct cgroup_host *h, const char *path, struct machine_stats *ret);
-/* Signals everything in and below path: the count, 0 when it is empty or gone, -errno. */
+/* Signals everything in and below path: the count, 0 when it is empty or gone, -errno. -EFBIG: nothing was signalled, for there are too
+ * many groups below it (but SIGKILL reaches all, whatever it takes). */
 int cgroup_host_signal(const struct cgroup_host *h, const char *path, int sig);
 
 struct cgroup_wanted {

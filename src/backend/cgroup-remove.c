@@ -112,13 +112,19 @@ static void let_go(const struct cgroup_host *h, int controller, const char *path
 
 /* ---- everywhere ---- */
 
-static int remove_elsewhere(const struct cgroup_host *h, const char *path, bool lives) {
+static bool is_empty(const struct cgroup_host *h, const char *path) {
+        AUTO_CLOSE int fd = cgroup_host_open(h, path);
+
+        return fd < 0 ? fd == -ENOENT : cgroup_is_populated(fd) == 0;
+}
+
+static int remove_elsewhere(const struct cgroup_host *h, const char *path) {
         int r = 0;
 
         for (int c = 0; c < _CGROUP_CONTROLLER_MAX; c++) {
                 int error = h->controller_fds[c] >= 0 ? remove_in(h->controller_fds[c], &h->layout.v1[c], path) : 0;
 
-                if (error == -EBUSY && !lives) {
+                if (error == -EBUSY && is_empty(h, path)) {
                         let_go(h, c, path);
                         error = remove_in(h->controller_fds[c], &h->layout.v1[c], path);
                 }
@@ -128,12 +134,11 @@ static int remove_elsewhere(const struct cgroup_host *h, const char *path, bool 
 }
 
 int cgroup_host_remove(struct cgroup_host *h, const char *path) {
-        AUTO_CLOSE int fd = cgroup_host_open(h, path);
         int r, error;
 
         if (h->tracking_fd < 0)
                 return 0;
-        r = remove_elsewhere(h, path, fd >= 0 && cgroup_is_populated(fd) != 0);
+        r = remove_elsewhere(h, path);
         error = remove_in(h->tracking_fd, &h->layout.tracking, path);
         if (error < 0)
                 return error;

@@ -197,6 +197,8 @@ static int scopes_processes(void *impl, const char *cgroup, cgroup_process_fn fo
 
         if (fd < 0)
                 return fd == -ENOENT ? 0 : fd;
+        if (cgroup_is_large(fd))
+                return -EFBIG;
         return cgroup_each_process(fd, cgroup, on_process, &l);
 }
 

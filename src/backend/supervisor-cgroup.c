@@ -203,14 +203,13 @@ static bool has_own_cgroup(const struct supervisor_cgroup *s, const struct machi
 
 static void supervisor_kill_all(void *impl, const struct machine *m, int sig, port_done_fn done, void *userdata) {
         struct supervisor_cgroup *s = impl;
-        int r;
+        int r = has_own_cgroup(s, m) ? cgroup_host_signal(&s->host, m->cgroup, sig) : -EFBIG;
 
-        if (!has_own_cgroup(s, m)) {
+        if (r ==
+            -EFBIG) /* none, or one with so many below it that others would wait: from process to process, by a helper */
                 helper_kill_tree(s->helper, m, sig, done, userdata);
-                return;
-        }
-        r = cgroup_host_signal(&s->host, m->cgroup, sig);
-        done(userdata, r == 0 ? -ESRCH : r < 0 ? r : 0);
+        else
+                done(userdata, r == 0 ? -ESRCH : r < 0 ? r : 0);
 }
 
 static void on_tree_killed(void *userdata, int error) {

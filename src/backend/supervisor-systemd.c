@@ -186,7 +186,12 @@ static void port_kill_all(void *impl, const struct machine *m, int sig, port_don
                 r = kill_unit(s, m, sig, done, userdata);
         if (r == 0)
                 return;
-        done(userdata, r == -ENOTCONN ? m->cgroup ? kill_cgroup(s, m, sig) : -ESRCH : r);
+        if (r == -ENOTCONN)
+                r = m->cgroup ? kill_cgroup(s, m, sig) : -ESRCH;
+        if (r == -EFBIG) /* more groups than we have time for */
+                helper_kill_tree(s->config.helper, m, sig, done, userdata);
+        else
+                done(userdata, r);
 }
 
 static void on_killed(void *userdata, int error) {

@@ -6,7 +6,7 @@
 #include "core/name.h"
 #include "service/internal.h"
 
-#define PARENTS_MAX 512 /* a process tree deeper than this is a hostile one */
+#define PARENTS_MAX 128 /* a process tree deeper than this is a hostile one */
 #define HOST_UID_MAX 0xffff
 
 struct machine *service_find(struct service *s, const char *name) {

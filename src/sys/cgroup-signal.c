@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/str.h"
 #include "sys/cgroup.h"
 #include "sys/fileio.h"
 
@@ -22,6 +23,47 @@ int cgroup_kill_v2(int fd) {
 int cgroup_freeze_v1(int fd, bool freeze) {
         return write_attribute_text_at(fd, "freezer.state", freeze ? "FROZEN" : "THAWED");
 }
+
+/* ---- how many groups ---- */
+
+struct count_walk {
+        int fd, depth;
+        size_t left;
+};
+
+static int count_child(void *userdata, const char *name) {
+        struct count_walk *parent = userdata, w;
+        AUTO_CLOSE int fd = -EBADF;
+        int r;
+
+        if (parent->left-- == 0)
+                return 1;
+        if (parent->depth >= CGROUP_DEPTH_MAX)
+                return 0;
+        fd = cgroup_open(parent->fd, name);
+        if (fd < 0)
+                return 0;
+        w = (struct count_walk){ fd, parent->depth + 1, parent->left };
+        r = cgroup_list(fd, count_child, &w);
+        parent->left = w.left;
+        return r;
+}
+
+bool cgroup_is_large(int fd) {
+        struct count_walk w = { fd, 0, CGROUP_GROUPS_MAX };
+        AUTO_FREE char *text = NULL;
+        unsigned long long n;
+
+        if (read_file_at(fd, "cgroup.stat", 4096, &text, NULL) >= 0) { /* v2; its first line */
+                const char *number = startswith(text, "nr_descendants ");
+
+                n = number ? strtoull(number, NULL, 10) : 0;
+                return n > CGROUP_GROUPS_MAX;
+        }
+        return cgroup_list(fd, count_child, &w) != 0;
+}
+
+/* ---- signalling ---- */
 
 struct pid_list {
         pid_t *pids;

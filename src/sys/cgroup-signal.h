@@ -7,6 +7,8 @@
 
 /* SIGKILL to everything in and below, at once and race-free: v2 of Linux 5.14. -ENOENT: this kernel cannot. */
 int cgroup_kill_v2(int fd);
+/* Are there more than CGROUP_GROUPS_MAX groups below? Then neither of the two next is for somebody for whom others wait. */
+bool cgroup_is_large(int fd);
 /* Signals each process in and below. Each is pinned by a pidfd and seen in the cgroup again before it gets the signal.
  * The number of processes, or -errno. */
 int cgroup_signal(int fd, int sig);

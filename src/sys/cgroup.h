@@ -9,6 +9,9 @@
 
 /* How deep v1 cgroups are searched for processes; v2 needs no searching. */
 #define CGROUP_DEPTH_MAX 64
+/* How many groups are looked into by somebody for whom others wait: whoever lives in one may make as many as he likes. A tenth
+ * of a second; an OS has some hundred. */
+#define CGROUP_GROUPS_MAX ((size_t) 4096)
 
 /* Directory descriptor for reading, close-on-exec. "" is dir_fd itself again. -ENOENT, -ELOOP, -EXDEV. */
 int cgroup_open(int dir_fd, const char *path);

@@ -4,11 +4,9 @@
 The moments, and who comes and goes, are drawn from a seed that a failure prints. MUSTER_CRASH_SEED repeats it;
 MUSTER_CRASH_MACHINES=1000 runs with a thousand machines instead of what is quick enough for every `make check`.
 """
-import contextlib
 import os
 import pathlib
 import random
-import subprocess
 import time
 
 import pytest
@@ -193,18 +191,9 @@ LASTING = ("mkdirat", "fsetxattr", "fremovexattr", "renameat", "unlinkat", "writ
 CALLS_MAX = 40
 
 
-@contextlib.contextmanager
 def dies_before(daemon, call, number):
     """The daemon is killed when it is about to do this call for the number-th time."""
-    strace = subprocess.Popen(["strace", "-qq", "--output=/dev/null", f"--trace={call}", f"--inject={call}:signal=KILL:when={number}",
-                               f"--attach={daemon.pid}"])
-    status = pathlib.Path(f"/proc/{daemon.pid}/status")
-    world.wait_until(lambda: f"TracerPid:\t{strace.pid}\n" in status.read_text(), "strace")
-    try:
-        yield
-    finally:
-        strace.terminate()
-        strace.wait()
+    return world.traced(daemon.pid, "--output=/dev/null", f"--trace={call}", f"--inject={call}:signal=KILL:when={number}")
 
 
 def each_death(daemon, do, before=lambda: None, after=lambda: None):

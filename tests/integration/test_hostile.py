@@ -228,6 +228,26 @@ def test_leader_in_another_namespace(musterd, processes):
     world.wait_until(lambda: names() == [], "the namespace to end")
 
 
+@pytest.mark.modes("v2", "hybrid", "v1")
+def test_groups_without_end(musterd_without_bus, processes, mode):
+    """A guest makes thousands of control groups. Signals reach all of it, and (but in v1, which does not tell where processes are)
+    others do not wait for the walk."""
+    leader = processes.sleeper(command=("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; wait"))
+    children = pathlib.Path(f"/proc/{leader}/task/{leader}/children")
+    world.wait_until(lambda: len(children.read_text().split()) == 8, "the children")
+    with world.Varlink() as v:
+        v.call("io.systemd.Machine.Register", {"name": "web", "class": "container", "leaderProcessId": {"pid": leader}, "allocateUnit": True})
+        scope = next(d for d in map(pathlib.Path, world.scope_directories()) if world.cgroup_root(mode) in d.parents)
+        for i in range(5000):
+            (scope / f"g{i}").mkdir()
+        for i, pid in enumerate(children.read_text().split()):
+            (scope / f"g{i * 600}" / "cgroup.procs").write_text(pid)
+        with world.Others() if mode != "v1" else contextlib.nullcontext():
+            v.call("io.systemd.Machine.Kill", {"name": "web", "whom": "all", "signal": int(signal.SIGUSR1)})
+            world.wait_until(lambda: not v.names(), "the machine to be gone")
+            world.wait_until(lambda: not world.scope_directories(), "its groups to be gone", timeout=60)
+
+
 def test_a_hundred_clients_at_both_doors(musterd, processes):
     """All of them ask before anybody listens. What belongs to one machine is asked for in two rounds on the bus: there
     musterd has to find out who a new client is, and what needs no answer to that overtakes what does."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests have to do with: the bus, the daemon, processes, the Varlink socket, control groups."""
+import contextlib
 import ctypes
 import fnmatch
 import json
@@ -173,6 +174,19 @@ def in_groups(directories, argv):
         return [*argv]
     enter = "".join(f"echo 0 >{shlex.quote(str(directory))}/cgroup.procs && " for directory in directories)
     return ["/bin/sh", "-c", enter + 'exec "$0" "$@"', *argv]
+
+
+@contextlib.contextmanager
+def traced(pid, *options):
+    """Within, strace(1) with these options is attached to the process."""
+    strace = subprocess.Popen(["strace", "-qq", *options, f"--attach={pid}"])
+    status = pathlib.Path(f"/proc/{pid}/status")
+    wait_until(lambda: f"TracerPid:\t{strace.pid}\n" in status.read_text(), "strace")
+    try:
+        yield
+    finally:
+        strace.terminate()
+        strace.wait()
 
 
 def on_terminal(argv, size=(24, 80), environment=None):
