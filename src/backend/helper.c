@@ -600,6 +600,7 @@ void helper_kill_tree(struct helper *h, const struct machine *m, int sig, port_d
                 return;
         }
         question->wire.signal = sig;
+        question->wire.uid = m->uid;
         question->done = done;
         question->userdata = userdata;
         ask(h, question, m->leader.fd);

@@ -18,5 +18,5 @@ DEFINE_AUTO(struct helper *, helper_free)
 struct inspect_port helper_inspect_port(struct helper *h);
 
 /* Signals every process of the pid namespace whose init is m->leader, or, when the leader shares our pid namespace, the
- * leader and its descendants. For machines without a cgroup. done() gets 0, -ESRCH or -errno. */
+ * leader and its descendants; of a user's machine those that are his. For machines without a cgroup. done() gets 0, -ESRCH or -errno. */
 void helper_kill_tree(struct helper *h, const struct machine *m, int sig, port_done_fn done, void *userdata);

@@ -34,13 +34,15 @@ void helper_question_encode(const struct helper_question *q, uint8_t ret[static 
         bytes_put(ret + 20, (uint32_t) q->signal, 4);
         bytes_put(ret + 24, q->id, 8);
         bytes_put(ret + 32, q->start, 8);
+        bytes_put(ret + 40, q->uid, 4);
 }
 
 /* A host has no process to name, and is never killed. */
 static bool question_is_valid(const struct helper_question *q) {
         if (!kind_is_valid(q->kind) || (q->flags & ~HELPER_HOST))
                 return false;
-        if (q->kind == HELPER_KILL_TREE ? q->signal < 1 || q->signal > 64 : q->signal != 0)
+        if (q->kind == HELPER_KILL_TREE ? q->signal < 1 || q->signal > 64 || q->uid == (uid_t) -1
+                                        : q->signal != 0 || q->uid != 0)
                 return false;
         if (q->flags & HELPER_HOST)
                 return q->pid == 0 && q->id == 0 && q->start == 0 && q->kind != HELPER_KILL_TREE;
@@ -60,6 +62,7 @@ int helper_question_decode(const uint8_t *data, size_t size, struct helper_quest
                 .signal = (int32_t) bytes_get(data + 20, 4),
                 .id = bytes_get(data + 24, 8),
                 .start = bytes_get(data + 32, 8),
+                .uid = (uid_t) bytes_get(data + 40, 4),
         };
         if (!question_is_valid(&q))
                 return -EBADMSG;

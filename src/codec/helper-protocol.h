@@ -18,7 +18,7 @@
 
 #include "core/ports.h"
 
-#define HELPER_QUESTION_SIZE ((size_t) 40)
+#define HELPER_QUESTION_SIZE ((size_t) 44)
 #define HELPER_ANSWER_MAX ((size_t) 66 * 1024) /* bytes; fits into any socket buffer */
 #define HELPER_ADDRESSES_MAX 2000
 #define HELPER_STRINGS_MAX 128
@@ -37,6 +37,7 @@ struct helper_question {
         enum helper_kind kind;
         uint8_t flags;
         int signal; /* HELPER_KILL_TREE only, else 0 */
+        uid_t uid;  /* likewise: only processes that are wholly this user's, or in user namespaces of his; 0: all */
         uint64_t number;
         pid_t pid;   /* 0 with HELPER_HOST */
         uint64_t id; /* of struct pidref; both may be 0 when the pidfd travels along */

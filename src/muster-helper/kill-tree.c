@@ -149,6 +149,7 @@ struct namespace_walk {
         const struct untouchable *untouchable;
         struct stat own, wanted;
         int sig, error;
+        uid_t uid;
         size_t n_signalled;
 };
 
@@ -200,6 +201,15 @@ static bool lives_in(const struct namespace_walk *w, pid_t pid) {
         return false;
 }
 
+/* p is held, so that it is asked about and signalled as one and the same. */
+static int signal_held(const struct pidref *p, int sig, uid_t uid) {
+        int r = uid == 0 ? 1 : proc_belongs_to(p->pid, uid);
+
+        if (!pidref_is_alive(p))
+                return -ESRCH;
+        return r > 0 ? pidref_signal(p, sig) : r == 0 ? -EPERM : r;
+}
+
 static int signal_if_inside(void *userdata, pid_t pid) {
         struct namespace_walk *w = userdata;
         struct pidref p = PIDREF_EMPTY;
@@ -207,8 +217,8 @@ static int signal_if_inside(void *userdata, pid_t pid) {
 
         if (is_untouchable(w->untouchable, pid) || pidref_open(pid, &p) < 0)
                 return 0;
-        if (lives_in(w, pid) && pidref_is_alive(&p)) {
-                r = pidref_signal(&p, w->sig);
+        if (lives_in(w, pid)) {
+                r = signal_held(&p, w->sig, w->uid);
                 if (r == 0)
                         w->n_signalled++;
                 else if (r != -ESRCH)
@@ -218,8 +228,8 @@ static int signal_if_inside(void *userdata, pid_t pid) {
         return 0;
 }
 
-static int signal_namespace(const struct untouchable *u, const struct pidref *leader, int sig) {
-        struct namespace_walk w = { .untouchable = u, .sig = sig };
+static int signal_namespace(const struct untouchable *u, const struct pidref *leader, int sig, uid_t uid) {
+        struct namespace_walk w = { .untouchable = u, .sig = sig, .uid = uid };
         char path[64];
         int r;
 
@@ -283,16 +293,18 @@ static int scan_tree(const struct untouchable *u, const struct pidref *leader, s
         return 0;
 }
 
-static int signal_seen(const struct seen *s, int sig) {
-        struct pidref p = PIDREF_EMPTY;
+static int signal_seen(const struct seen *s, int sig, uid_t uid) {
+        struct pidref p = { .pid = s->pid, .start = s->start, .fd = -EBADF };
+        int r = pidref_reopen(&p);
 
-        p.pid = s->pid;
-        p.start = s->start;
-        return pidref_signal(&p, sig); /* opens it, and compares the start time */
+        if (r >= 0)
+                r = signal_held(&p, sig, uid);
+        pidref_done(&p);
+        return r;
 }
 
 /* Signals all members of one scan that are not among `known`, and adds them there. Returns how many, -errno. */
-static int signal_members(const struct seen_list *scan, struct seen_list *known, int sig, int *error) {
+static int signal_members(const struct seen_list *scan, struct seen_list *known, int sig, uid_t uid, int *error) {
         int n = 0, r;
 
         for (size_t i = 0; i < scan->n; i++) {
@@ -303,7 +315,7 @@ static int signal_members(const struct seen_list *scan, struct seen_list *known,
                 r = seen_list_add(known, s);
                 if (r < 0)
                         return r;
-                r = signal_seen(s, sig);
+                r = signal_seen(s, sig, uid);
                 if (r == 0)
                         n++;
                 else if (r != -ESRCH)
@@ -313,37 +325,37 @@ static int signal_members(const struct seen_list *scan, struct seen_list *known,
         return n;
 }
 
-static int signal_tree(const struct untouchable *u, const struct pidref *leader, int sig) {
+static int signal_tree(const struct untouchable *u, const struct pidref *leader, int sig, uid_t uid) {
         AUTO_SEEN scan = { NULL, 0, 0, 0 }, known = { NULL, 0, 0, 0 };
         int r, error = -ESRCH;
 
         r = scan_tree(u, leader, &scan);
         if (r < 0)
                 return r;
-        r = signal_members(&scan, &known, sig, &error);
+        r = signal_members(&scan, &known, sig, uid, &error);
         return r > 0 ? 0 : r < 0 ? r : error;
 }
 
 /* Killing a parent first would hand its children to somebody else and hide them; killing children first lets the parent
  * fork more. So all are stopped, until a look finds no new ones, and then killed. */
-static int destroy_tree(const struct untouchable *u, const struct pidref *leader) {
+static int destroy_tree(const struct untouchable *u, const struct pidref *leader, uid_t uid) {
         AUTO_SEEN scan = { NULL, 0, 0, 0 }, known = { NULL, 0, 0, 0 };
         int r = 1, error = -ESRCH, n_killed = 0;
 
         for (int round = 0; round < ROUNDS_MAX && r > 0; round++) {
                 r = scan_tree(u, leader, &scan);
                 if (r == 0)
-                        r = signal_members(&scan, &known, SIGSTOP, &error);
+                        r = signal_members(&scan, &known, SIGSTOP, uid, &error);
         }
         for (size_t i = 0; i < known.n; i++)
-                if (signal_seen(&known.entries[i], SIGKILL) == 0)
+                if (signal_seen(&known.entries[i], SIGKILL, uid) == 0)
                         n_killed++;
         if (n_killed > 0)
                 return 0;
         return r < 0 ? r : error;
 }
 
-int kill_tree(const struct pidref *leader, int sig) {
+int kill_tree(const struct pidref *leader, int sig, uid_t uid) {
         struct untouchable u;
         int r;
 
@@ -356,6 +368,6 @@ int kill_tree(const struct pidref *leader, int sig) {
         if (!pidref_is_alive(leader))
                 return -ESRCH;
         if (r == 0 && is_init_of_namespace(leader->pid)) /* with its init the kernel kills the whole namespace */
-                return sig == SIGKILL ? pidref_signal(leader, sig) : signal_namespace(&u, leader, sig);
-        return sig == SIGKILL ? destroy_tree(&u, leader) : signal_tree(&u, leader, sig);
+                return sig == SIGKILL ? signal_held(leader, sig, uid) : signal_namespace(&u, leader, sig, uid);
+        return sig == SIGKILL ? destroy_tree(&u, leader, uid) : signal_tree(&u, leader, sig, uid);
 }

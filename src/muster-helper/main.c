@@ -96,7 +96,7 @@ static int look(struct inspect *inspect, const struct helper_question *q, const 
         case HELPER_OPEN_ROOT:
                 return inspect_open_root(inspect, leader, ret_fd);
         default:
-                return kill_tree(leader, q->signal);
+                return kill_tree(leader, q->signal, q->uid);
         }
 }
 

@@ -31,9 +31,33 @@ void service_note_signal(struct service *s, const struct machine *m, const struc
                                                { NULL, NULL } });
 }
 
+/* Whoever may because the machine is his may signal what is his: his leader may have become somebody else since, as a setuid program
+ * does. kill_all() looks for itself. */
+static int check_process(struct request *q, const struct machine *m, const struct pidref *p) {
+        const struct process_port *process = &q->service->ports.process;
+        int r = 1;
+
+        if (q->caller.uid != 0 && q->caller.uid == m->uid && pidref_is_set(p))
+                r = process->belongs_to(process->impl, p, m->uid);
+        if (r == 0)
+                return fault_set(&q->fault, FAULT_ACCESS_DENIED,
+                                 "Access denied: process %d of machine '%s' is not yours any more.", (int) p->pid,
+                                 m->name);
+        if (r < 0 && r != -ESRCH) /* to say that is for who signals it */
+                return fault_set_errno(&q->fault, r, "Cannot tell whose process %d is.", (int) p->pid);
+        return 0;
+}
+
 static void kill_machine(struct request *q, const struct machine *m) {
+        const struct pidref *one = q->whom == KILL_LEADER       ? &m->leader
+                                   : q->whom == KILL_SUPERVISOR ? &m->supervisor
+                                                                : NULL;
         struct ports *ports = &q->service->ports;
 
+        if (one && check_process(q, m, one) < 0) {
+                request_finish(q);
+                return;
+        }
         service_note_signal(q->service, m, &q->caller, q->signal, q->whom);
         request_ref(q);
         switch (q->whom) {

@@ -274,6 +274,55 @@ def test_only_mapped_there(polkit, processes):
     assert names() == ["own"]
 
 
+@pytest.fixture
+def becomes_root():
+    """A program by which whoever starts it becomes root, wholly, as by passwd(1) and sudo(8)."""
+    place = pathlib.Path("/run/setuid")
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "suid,exec,mode=755", "setuid", place], check=True)
+    program = place / "setpriv"
+    shutil.copy("/usr/bin/setpriv", program)
+    program.chmod(0o4755)
+    yield f"{program} --reuid=0 --regid=0 --clear-groups"
+    subprocess.run(["umount", place], check=True)
+    place.rmdir()
+
+
+def test_owner_signals_only_what_is_his(polkit, processes, becomes_root):
+    """A leader may become somebody else after it was registered, and others may live below it."""
+    go = pathlib.Path("/run/setuid/go")
+    script = f"{becomes_root} sleep 700 & sleep 701 & while [ ! -e {go} ]; do sleep 0.05; done; exec {becomes_root} sleep 1000"
+    leader = processes.sleeper(command=("sh", "-c", script), user=uid_of(FRIEND))
+
+    def child(argument):
+        out = subprocess.run(["pgrep", "-x", "-f", f"sleep {argument}"], capture_output=True, text=True).stdout
+        return [int(pid) for pid in out.split()]
+
+    world.wait_until(lambda: child("700") and child("701"), "the children")
+    (roots,), (his,) = child("700"), child("701")
+    assert register(FRIEND, "own", leader) is None
+    assert send(FRIEND, "KillMachine", "string:own", "string:leader", f"int32:{int(signal.SIGCONT)}") is None
+    assert send(FRIEND, "KillMachine", "string:own", "string:all", f"int32:{int(signal.SIGUSR2)}") is None
+    world.wait_until(lambda: not child("701"), "what is his to end")
+    world.wait_until(lambda: world.state(leader) in "ZX", "his leader to end")
+    assert child("700") == [roots], "a process of root's was signalled"
+    os.kill(roots, signal.SIGKILL)
+    world.wait_until(lambda: names() == [], "the machine to go")
+
+    leader = processes.sleeper(command=("sh", "-c", script), user=uid_of(FRIEND))
+    assert register(FRIEND, "own", leader) is None
+    go.touch()
+    world.wait_until(lambda: child("1000") == [leader], "the leader to become root")
+    assert send(FRIEND, "KillMachine", "string:own", "string:leader", f"int32:{int(signal.SIGSTOP)}") == DENIED
+    assert send(FRIEND, "KillMachine", "string:own", "string:all", f"int32:{int(signal.SIGSTOP)}") is None
+    assert world.state(child("701")[0]) == "T"
+    assert varlink(FRIEND, "Kill", name="own", whom="leader", signal=9) == VARLINK_DENIED
+    assert world.state(leader) == "S" and names() == ["own"]
+    assert send("root", "KillMachine", "string:own", "string:leader", "int32:9") is None
+    for pid in child("700") + child("701"):
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_rights_for_a_while(polkit, processes):
     """A program of root's that has somebody's rights just now is not his."""
     uid = uid_of(FRIEND)

@@ -246,6 +246,14 @@ def comm(pid):
         return None
 
 
+def state(pid):
+    """Its letter in /proc/PID/stat; X: it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "X"
+
+
 class FakeRegistry:
     """A socket where the registry has its own, to be accepted from: for what the real one does only when one is lucky."""
 

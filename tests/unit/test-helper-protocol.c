@@ -27,6 +27,7 @@ static void test_question_round_trip(void **state) {
                 { .kind = HELPER_OS_RELEASE, .number = 0, .pid = 1 },
                 { .kind = HELPER_OS_RELEASE, .number = 9, .flags = HELPER_HOST },
                 { .kind = HELPER_KILL_TREE, .number = 1, .pid = 2, .signal = 64 },
+                { .kind = HELPER_KILL_TREE, .number = 1, .pid = 2, .signal = 1, .uid = 4294967294 },
                 { .kind = HELPER_OPEN_ROOT, .number = 1, .pid = 2 },
                 { .kind = HELPER_OPEN_ROOT, .number = 1, .flags = HELPER_HOST },
         };
@@ -41,6 +42,7 @@ static void test_question_round_trip(void **state) {
                 assert_int_equal(q.flags, cases[i].flags);
                 assert_int_equal(q.signal, cases[i].signal);
                 assert_int_equal(q.pid, cases[i].pid);
+                assert_int_equal(q.uid, cases[i].uid);
                 assert_true(q.number == cases[i].number && q.id == cases[i].id && q.start == cases[i].start);
         }
 }
@@ -60,6 +62,7 @@ static void test_question_refused(void **state) {
                 { 6, 1 },
                 { 19, 0x80 } /* pid negative */,
                 { 20, 9 } /* signal without kill */,
+                { 40, 1 } /* user without kill */,
         };
         uint8_t packet[HELPER_QUESTION_SIZE + 1] = { 0 };
         struct helper_question q;
