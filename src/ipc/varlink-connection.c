@@ -21,9 +21,14 @@
 #include <uthash.h>
 
 #define CONNECTIONS_MAX 8192
+#define CONNECTIONS_FOR_ROOT 1024        /* beyond these: a user may have the uids of many */
 #define CONNECTIONS_PER_UID 1024         /* for users other than root */
 #define CROWD 64                         /* what a user has beyond that waits until everybody else was served */
 #define HELD_PER_UID ((size_t) 64 << 20) /* bytes in all of a user's connections */
+#define HELD_IN_ALL \
+        ((size_t) 256 << 20) /* bytes of everybody but root: beyond it, who holds more than HELD_SMALL is in the way */
+#define HELD_SMALL ((size_t) 1 << 20)
+#define FDS_PER_UID 64 /* that came with calls which are not complete, of users other than root */
 #define READ_SIZE 65536
 #define IDLE_OUTPUT 4096 /* memory that a connection may keep between two calls */
 #define CALLS_PER_TURN 64
@@ -31,7 +36,7 @@
 
 struct uid_count {
         uid_t uid;
-        size_t n, held;
+        size_t n, held, n_fds;
         bool oom;
         UT_hash_handle hh;
 };
@@ -44,7 +49,7 @@ static void process_calls(struct connection *c);
 static struct uid_count *count_in(struct varlink_server *v, uid_t uid) {
         struct uid_count *u = NULL;
 
-        if (v->n_connections >= CONNECTIONS_MAX)
+        if (v->n_connections >= (uid == 0 ? CONNECTIONS_MAX + CONNECTIONS_FOR_ROOT : CONNECTIONS_MAX))
                 return NULL;
         HASH_FIND(hh, v->counts, &uid, sizeof(uid), u);
         if (!u) {
@@ -73,14 +78,29 @@ static void count_out(struct varlink_server *v, struct uid_count *u) {
         }
 }
 
+static void count_held(struct connection *c, size_t held, size_t n_fds) {
+        if (c->uid != 0)
+                c->server->held += held - c->held;
+        c->user->held += held - c->held;
+        c->user->n_fds += n_fds - c->held_fds;
+        c->held = held;
+        c->held_fds = n_fds;
+}
+
 /* False: the connections of its user hold more than they may, and this is the one that has brought it. */
 static bool is_within_bounds(struct connection *c) {
         size_t held = varlink_frame_pending(&c->in) + c->out.size - c->out_sent;
-        bool grows = held > c->held;
+        bool grows = held > c->held, more_fds = c->n_in_fds > c->held_fds;
+        const struct uid_count *user = c->user;
 
-        c->user->held += held - c->held;
-        c->held = held;
-        return !grows || c->user->held <= HELD_PER_UID;
+        count_held(c, held, c->n_in_fds);
+        if (grows && user->held > HELD_PER_UID)
+                return false;
+        if (c->uid == 0)
+                return true;
+        if (grows && c->server->held > HELD_IN_ALL && user->held > HELD_SMALL)
+                return false;
+        return !more_fds || user->n_fds <= FDS_PER_UID;
 }
 
 /* ---- replies ---- */
@@ -226,6 +246,7 @@ static void process_calls(struct connection *c) {
                 r = varlink_frame_next(&c->in, &text, &size);
                 if (r == 0)
                         break;
+                c->idle_ticks = 0; /* bytes alone do not count: they may come one by one for ever */
                 if (r < 0)
                         c->closing = true;
                 else
@@ -379,7 +400,6 @@ static bool receive(struct connection *c) {
                 c->closing = true; /* every call was taken before we read again: only answers are left */
                 return true;
         }
-        c->idle_ticks = 0;
         return varlink_frame_feed(&c->in, buffer, (size_t) n) >= 0;
 }
 
@@ -493,7 +513,7 @@ void connection_free(struct connection *c) {
                 varlink_server_listen(v, true);
         varlink_frame_done(&c->in);
         buf_done(&c->out);
-        c->user->held -= c->held;
+        count_held(c, 0, 0);
         count_out(v, c->user);
         free(c);
         /* Nobody left to look after; but it is also what ends a pause in accepting. */

@@ -54,8 +54,8 @@ struct varlink_server {
         struct domains *domains;
         sd_event_source *domains_timer;
         struct uid_count *counts;
-        size_t n_connections;
-        bool short_of_descriptors; /* accepting has failed for want of them since the last tick */
+        size_t n_connections, held; /* held: by all but root, see is_within_bounds() */
+        bool short_of_descriptors;  /* accepting has failed for want of them since the last tick */
 };
 
 /* One client. At most one call is carried out at a time; further ones wait in the frame. */
@@ -68,6 +68,7 @@ struct connection {
         pid_t pid;
         struct uid_count *user;
         size_t held;        /* bytes that came and were not taken, or wait to be sent, when its last turn had ended */
+        size_t held_fds;    /* likewise: descriptors that came with a call that is not complete */
         struct pidref peer; /* without fd; set when first asked for */
         struct varlink_frame in;
         int in_fds[VARLINK_FDS_MAX]; /* came with bytes of in, and no call has taken them yet */

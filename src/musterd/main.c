@@ -43,6 +43,8 @@
 #include "musterd/read-ahead.h"
 #include "service/service.h"
 
+#define DESCRIPTORS 65536
+
 struct daemon {
         struct options options;
         sd_event *event;
@@ -124,11 +126,15 @@ static void on_settled(void *userdata) {
         }
 }
 
-/* Each leader is one descriptor: take what the system lets us have. */
+/* Each leader is one descriptor, and so is each client: some have been started by a shell that allows few. Root may take more
+ * than that. */
 static void raise_descriptor_limit(void) {
-        struct rlimit limit;
+        struct rlimit limit, more;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        more.rlim_cur = more.rlim_max = DESCRIPTORS;
+        if (limit.rlim_max < DESCRIPTORS && setrlimit(RLIMIT_NOFILE, &more) >= 0)
                 return;
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);

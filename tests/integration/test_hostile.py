@@ -489,8 +489,71 @@ def test_ten_thousand_hostile_connections(bus, build, processes, monkeypatch):
         took.sort()
         print(f"{len(took)} times served, in {took[len(took) // 2]:.4f} s, {took[-1]:.4f} s at most; {before} KiB, {most} KiB at most")
         # Some milliseconds on a host that is idle; in a run of all tests others want the processors, too.
-        assert took[len(took) // 2] < 0.5 and most - before < (64 + 32) << 10
+        assert took[len(took) // 2] < 2 and most - before < (64 + 32) << 10
         crowd.kill()
         crowd.wait()
-        world.wait_until(lambda: len(os.listdir(f"/proc/{musterd.pid}/fd")) < 200, "them to be forgotten")
+        world.wait_until(lambda: len(os.listdir(f"/proc/{musterd.pid}/fd")) < 200, "them to be forgotten", timeout=60)
         assert len(v.names()) == 50
+
+
+HOLD = r"""
+import array, os, socket, sys
+number, what = int(sys.argv[1]), sys.argv[2]
+null = os.open("/dev/null", os.O_RDONLY)
+held = []
+for i in range(number):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect("/run/systemd/machine/io.systemd.Machine")
+    s.setblocking(False)
+    held.append(s)
+    try:
+        if what == "descriptors":
+            s.sendmsg([b"{"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null] * 4))])
+        elif what == "memory":
+            s.setblocking(True)
+            s.sendall(b'{"method":"' + b"x" * 1000000)
+    except OSError:
+        pass
+print(len(held), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def hold():
+    """hold(uid, number, what): so many connections of that user, each of which holds half a message, till the test is over."""
+    started = []
+
+    def start(uid, number, what=""):
+        started.append(subprocess.Popen([sys.executable, "-c", HOLD, str(number), what], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, user=uid, group=uid, extra_groups=[]))
+        assert started[-1].stdout.readline() == f"{number}\n"
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_user_of_many_uids_leaves_room_for_root(musterd_without_bus, hold):
+    """Subordinate uids (subuid(5)) are counted one by one."""
+    for i in range(9):
+        hold(100000 + i, 1000)
+    with world.Varlink() as v:
+        assert v.names() == []
+
+
+def test_a_user_of_many_uids_holds_no_more_memory_in_all(musterd_without_bus, hold):
+    for i in range(6):
+        hold(100000 + i, 60, "memory")
+    world.wait_until(lambda: "too much waits for that user" in musterd_without_bus.logged(), "some to be hung up on")
+    result = subprocess.run([str(musterd_without_bus.build / "muster"), "list", "--json=short"], text=True, capture_output=True, user=4242,
+                            group=4242, extra_groups=[])
+    assert result.returncode == 0, result  # who holds little is served as before
+
+
+def test_a_user_does_not_use_up_descriptors(musterd_without_bus, hold):
+    before = len(os.listdir(f"/proc/{musterd_without_bus.pid}/fd"))
+    hold(4242, 100, "descriptors")
+    with world.Varlink() as v:
+        v.names()
+        assert len(os.listdir(f"/proc/{musterd_without_bus.pid}/fd")) < before + 100 + 64 + 5

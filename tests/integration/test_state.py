@@ -117,3 +117,33 @@ def test_examples_of_the_manual(musterd_without_bus, processes):
     words = set(re.findall(r"[A-Za-z]+", MANUAL.read_text()))
     assert set(re.findall(r"^\t(\w+):", text.split("method ", 1)[1], re.M)) <= words
     assert set(re.findall(r"^error (\w+)", text, re.M)) <= words
+
+
+class CrampedMusterd(world.Musterd):
+    """One that may have few descriptors open."""
+
+    most = 48
+
+    def command(self):
+        return ["prlimit", f"--nofile={self.most}:{self.most}", "setpriv", "--inh-caps=-sys_resource", "--bounding-set=-sys_resource",
+                *super().command()]
+
+
+def test_restart_without_enough_descriptors(build, musterd_without_bus, processes):
+    """That says nothing of the machines: whoever is started next, with more room, knows them all."""
+    daemon = musterd_without_bus
+    with world.Varlink() as v:
+        for i in range(80):
+            v.register(f"m{i}", processes.sleeper())
+        names = sorted(v.names())
+    daemon.kill()
+    cramped = CrampedMusterd(build, *daemon.options)
+    cramped.start()
+    try:
+        world.wait_until(lambda: "Too many open files" in cramped.logged(), "it to be short of descriptors", on_timeout=lambda: cramped.logged()[-3000:])
+        assert sorted(p.name for p in world.MACHINES.iterdir() if not p.name.startswith("unit:")) == names
+    finally:
+        cramped.kill()
+        daemon.start()
+    with world.Varlink() as v:
+        assert sorted(v.names()) == names

@@ -278,3 +278,19 @@ def test_a_second_daemon_refuses_to_start(musterd_without_bus, build, processes)
         assert result.returncode != 0 and "already" in result.stderr
         assert v.names() == ["m"]
         assert (world.MACHINES / "m").exists()
+
+
+def test_target_by_name_and_process(musterd_without_bus, processes):
+    """Who gives both means that machine and no other that has its name by now: so a runner that is late unregisters nobody else's."""
+    first, second, third = processes.sleeper(), processes.sleeper(), processes.sleeper()
+    with world.Varlink() as v:
+        v.register("web", first)
+        v.register("db", second)
+        for method, more in (("Unregister", {}), ("Terminate", {}), ("Kill", {"signal": 9})):
+            for pid in (second, third):
+                with pytest.raises(world.VarlinkError) as refused:
+                    v.call(MACHINE + method, {"name": "web", "pid": {"pid": pid}, **more})
+                assert refused.value.error == MACHINE + "NoSuchMachine", method
+        assert sorted(v.names()) == ["db", "web"]
+        v.call(MACHINE + "Unregister", {"name": "web", "pid": {"pid": first}})
+        assert v.names() == ["db"]
