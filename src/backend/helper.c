@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,9 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/helper-question.h"
+#include "backend/helper-spawn.h"
 #include "base/auto.h"
 #include "base/log.h"
-#include "codec/helper-protocol.h"
 #include "sys/pidfd.h"
 
 #define WORKERS_MAX 4
@@ -33,22 +33,6 @@
 #define ANSWER_TIMEOUT_USEC UINT64_C(5000000)
 #define IDLE_USEC UINT64_C(60000000)
 #define SPAWN_PAUSE_USEC UINT64_C(1000000) /* after a failure, while other workers can do it */
-#define HELPER_SOCKET_FD 3
-
-struct question {
-        struct question *next;
-        struct helper_question wire;
-        inspect_fn answer; /* or: */
-        port_done_fn done;
-        inspect_fn os_release; /* HELPER_BOTH: answer has the addresses */
-        void *userdata;
-        bool retried;
-};
-
-struct queue {
-        struct question *first, *last;
-        size_t n;
-};
 
 struct worker {
         struct worker *next;
@@ -57,7 +41,8 @@ struct worker {
         int socket; /* -EBADF: given up, waiting for its end */
         sd_event_source *io, *exit;
         struct queue in_flight;
-        uint64_t deadline; /* while something is in flight: for the next answer; else for retiring */
+        struct helper_question stuck; /* since it was given up: what it was busy with; number 0: nothing */
+        uint64_t deadline;            /* while something is in flight: for the next answer; else for retiring */
 };
 
 struct helper {
@@ -65,7 +50,7 @@ struct helper {
         char *path;
         struct worker *workers, *dying;
         size_t n_workers, n_dying;
-        struct queue waiting;
+        struct questions questions;
         bool pumping, closing;
         sd_event_source *timer;
         uint64_t timer_at; /* UINT64_MAX: not set */
@@ -86,68 +71,6 @@ static uint64_t now_usec(struct helper *h) {
 
         sd_event_now(h->event, CLOCK_MONOTONIC, &now);
         return now;
-}
-
-/* ---- questions ---- */
-
-static void queue_append(struct queue *q, struct question *question) {
-        question->next = NULL;
-        if (q->last)
-                q->last->next = question;
-        else
-                q->first = question;
-        q->last = question;
-        q->n++;
-}
-
-static struct question *queue_take(struct queue *q) {
-        struct question *question = q->first;
-
-        if (!question)
-                return NULL;
-        q->first = question->next;
-        if (!q->first)
-                q->last = NULL;
-        q->n--;
-        return question;
-}
-
-/* Puts all of `from` before what `q` has. */
-static void queue_prepend_all(struct queue *q, struct queue *from) {
-        if (!from->first)
-                return;
-        from->last->next = q->first;
-        if (!q->last)
-                q->last = from->last;
-        q->first = from->first;
-        q->n += from->n;
-        *from = (struct queue){ NULL, NULL, 0 };
-}
-
-static void tell(inspect_fn fn, void *userdata, int error, const struct helper_answer *answer, int fd) {
-        struct inspect_result result = { .error = error, .fd = fd };
-
-        if (answer && error == 0) {
-                result.addresses = answer->addresses;
-                result.n_addresses = answer->n_addresses;
-                result.os_release = answer->strings;
-        }
-        fn(userdata, &result);
-}
-
-/* Consumes the question. answer NULL: it failed with error. fd is borrowed. */
-static void question_finish(struct question *question, int error, const struct helper_answer *answer, int fd) {
-        bool halves = question->os_release && answer && answer->error == 0;
-
-        if (answer)
-                error = answer->error;
-        if (question->done)
-                question->done(question->userdata, error);
-        else
-                tell(question->answer, question->userdata, halves ? answer->addresses_error : error, answer, fd);
-        if (question->os_release)
-                tell(question->os_release, question->userdata, halves ? answer->os_release_error : error, answer, fd);
-        free(question);
 }
 
 /* ---- time ---- */
@@ -194,6 +117,8 @@ static void worker_give_up(struct worker *w, int error) {
         close(STEAL_FD(w->socket));
         pidref_signal(&w->process, SIGKILL);
         w->in_flight = (struct queue){ NULL, NULL, 0 };
+        if (in_flight.first && error == -ETIMEDOUT)
+                w->stuck = in_flight.first->wire;
         worker_unlink(&h->workers, w);
         h->n_workers--;
         w->next = h->dying;
@@ -203,12 +128,14 @@ static void worker_give_up(struct worker *w, int error) {
         while ((question = queue_take(&in_flight))) {
                 bool begun = failed.n == 0 && again.n == 0;
 
+                if (!begun && !question->retried)
+                        question_not_sent(question);
                 queue_append(begun || question->retried ? &failed : &again, question);
                 question->retried = true;
         }
-        queue_prepend_all(&h->waiting, &again);
+        queue_prepend_all(&h->questions.waiting, &again);
         while ((question = queue_take(&failed)))
-                question_finish(question, error, NULL, -EBADF);
+                question_finish(&h->questions, question, error, NULL, -EBADF);
         pump(h);
 }
 
@@ -216,7 +143,7 @@ static void worker_take_answer(struct worker *w, const struct helper_answer *ans
         struct question *question = queue_take(&w->in_flight);
 
         worker_set_deadline(w);
-        question_finish(question, 0, answer, fd);
+        question_finish(&w->helper->questions, question, 0, answer, fd);
 }
 
 static bool is_directory(int fd) {
@@ -315,49 +242,6 @@ static int on_exit_of_worker(sd_event_source *source, int fd, uint32_t events, v
 
 /* ---- starting one ---- */
 
-static int spawn_actions(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int socket) {
-        sigset_t none, all;
-        int r;
-
-        sigemptyset(&none);
-        sigfillset(&all);
-        r = posix_spawn_file_actions_adddup2(actions, socket, HELPER_SOCKET_FD);
-        if (r == 0)
-                r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        if (r == 0)
-                r = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-        if (r == 0)
-                r = posix_spawnattr_setsigmask(attributes, &none);
-        if (r == 0)
-                r = posix_spawnattr_setsigdefault(attributes, &all);
-        if (r == 0)
-                r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        return -r;
-}
-
-/* All our descriptors are close-on-exec; the child gets standard error and its socket. No environment. */
-static int spawn(const char *path, int socket, pid_t *ret) {
-        char *const argv[] = { (char *) path, NULL }, *const envp[] = { NULL };
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        int r;
-
-        r = posix_spawn_file_actions_init(&actions);
-        if (r != 0)
-                return -r;
-        r = posix_spawnattr_init(&attributes);
-        if (r != 0) {
-                posix_spawn_file_actions_destroy(&actions);
-                return -r;
-        }
-        r = spawn_actions(&actions, &attributes, socket);
-        if (r == 0)
-                r = -posix_spawn(ret, path, &actions, &attributes, argv, envp);
-        posix_spawnattr_destroy(&attributes);
-        posix_spawn_file_actions_destroy(&actions);
-        return r;
-}
-
 static int worker_watch(struct worker *w) {
         sd_event *e = w->helper->event;
         int r;
@@ -389,7 +273,7 @@ static int worker_new(struct helper *h, struct worker **ret) {
         w->helper = h;
         w->process = PIDREF_EMPTY;
         w->socket = fds[0];
-        r = spawn(h->path, theirs, &pid);
+        r = helper_spawn(h->path, theirs, &pid);
         if (r == 0) {
                 r = pidref_open(pid, &w->process); /* it is our child and not waited for: the number is its own */
                 if (r == 0)
@@ -456,15 +340,34 @@ static int send_question(int socket, const struct helper_question *wire, int pid
         return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+static bool is_about_files(enum helper_kind kind) {
+        return kind == HELPER_OS_RELEASE || kind == HELPER_BOTH || kind == HELPER_OPEN_ROOT;
+}
+
+/* A worker that was given up still hangs in the files of that machine: another would, too. */
+static bool is_stuck(const struct helper *h, const struct helper_question *wire) {
+        if (!is_about_files(wire->kind) || (wire->flags & HELPER_HOST))
+                return false;
+        for (const struct worker *w = h->dying; w; w = w->next)
+                if (w->stuck.number > 0 && is_about_files(w->stuck.kind) && w->stuck.pid == wire->pid &&
+                    w->stuck.id == wire->id && w->stuck.start == wire->start)
+                        return true;
+        return false;
+}
+
 /* 0: the question is on its way, or answered with its failure. -EAGAIN: nobody takes it now; it is still the caller's.
  */
 static int dispatch(struct helper *h, struct question *question, int pidfd) {
         struct worker *w = NULL;
         int r;
 
+        if (is_stuck(h, &question->wire)) {
+                question_finish(&h->questions, question, -ETIMEDOUT, NULL, -EBADF);
+                return 0;
+        }
         r = find_worker(h, &w);
         if (r < 0) {
-                question_finish(question, r, NULL, -EBADF);
+                question_finish(&h->questions, question, r, NULL, -EBADF);
                 return 0;
         }
         if (!w)
@@ -480,9 +383,10 @@ static int dispatch(struct helper *h, struct question *question, int pidfd) {
                 worker_give_up(w, -EIO);
                 if (!retried)
                         return -EAGAIN;
-                question_finish(question, -EIO, NULL, -EBADF);
+                question_finish(&h->questions, question, -EIO, NULL, -EBADF);
                 return 0;
         }
+        question_sent(question);
         queue_append(&w->in_flight, question);
         if (w->in_flight.n == 1)
                 worker_set_deadline(w);
@@ -496,12 +400,12 @@ static void pump(struct helper *h) {
         if (h->pumping)
                 return;
         h->pumping = true;
-        while ((question = queue_take(&h->waiting)))
+        while ((question = queue_take(&h->questions.waiting)))
                 if (dispatch(h, question, -EBADF) == -EAGAIN) {
                         struct queue back = { NULL, NULL, 0 };
 
                         queue_append(&back, question);
-                        queue_prepend_all(&h->waiting, &back);
+                        queue_prepend_all(&h->questions.waiting, &back);
                         /* With no worker left nobody would wake us: the next turn starts one, or fails. */
                         if (h->n_workers > 0)
                                 break;
@@ -511,14 +415,14 @@ static void pump(struct helper *h) {
 
 /* Consumes the question. */
 static void ask(struct helper *h, struct question *question, int pidfd) {
-        if (h->waiting.n >= WAITING_MAX) {
-                question_finish(question, -ENOBUFS, NULL, -EBADF);
+        if (!question_begin(&h->questions, question))
                 return;
-        }
-        if (h->waiting.n > 0) {
-                queue_append(&h->waiting, question); /* no overtaking */
+        if (h->questions.waiting.n >= WAITING_MAX) {
+                question_finish(&h->questions, question, -ENOBUFS, NULL, -EBADF);
+        } else if (h->questions.waiting.n > 0) {
+                queue_append(&h->questions.waiting, question); /* no overtaking */
         } else if (dispatch(h, question, pidfd) == -EAGAIN) {
-                queue_append(&h->waiting, question);
+                queue_append(&h->questions.waiting, question);
                 pump(h);
         }
 }
@@ -570,13 +474,22 @@ static void port_os_release(void *impl, const struct machine *m, inspect_fn answ
 
 static void port_both(void *impl, const struct machine *m, inspect_fn addresses, inspect_fn os_release,
                       void *userdata) {
+        struct inspect_result failed = { .fd = -EBADF };
         struct question *question = NULL;
         int r;
 
         r = question_new(impl, HELPER_BOTH, m, &question);
+        failed.error = r;
+        if (r >= 0 && is_stuck(impl, &question->wire)) { /* the addresses can be had */
+                free(question);
+                failed.error = -ETIMEDOUT;
+                os_release(userdata, &failed);
+                look(impl, HELPER_ADDRESSES, m, addresses, userdata);
+                return;
+        }
         if (r < 0) {
-                tell(addresses, userdata, r, NULL, -EBADF);
-                tell(os_release, userdata, r, NULL, -EBADF);
+                addresses(userdata, &failed);
+                os_release(userdata, &failed);
                 return;
         }
         question->answer = addresses;
@@ -634,6 +547,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                 worker_give_up(w, -ETIMEDOUT);
                 next = h->workers;
         }
+        pump(h);
         return 0;
 }
 
@@ -657,26 +571,27 @@ int helper_new(sd_event *e, const char *path, struct helper **ret) {
         return 0;
 }
 
-static void fail_all(struct queue *queue) {
+static void fail_all(struct helper *h, struct queue *queue) {
         struct question *question;
 
         while ((question = queue_take(queue)))
-                question_finish(question, -ECANCELED, NULL, -EBADF);
+                question_finish(&h->questions, question, -ECANCELED, NULL, -EBADF);
 }
 
 void helper_free(struct helper *h) {
         if (!h)
                 return;
         h->closing = h->pumping = true; /* nothing is taken or sent any more */
-        fail_all(&h->waiting);
+        fail_all(h, &h->questions.waiting);
         while (h->workers) {
                 struct worker *w = h->workers;
 
                 h->workers = w->next;
                 pidref_signal(&w->process, SIGKILL);
-                fail_all(&w->in_flight);
+                fail_all(h, &w->in_flight);
                 worker_free(w);
         }
+        fail_all(h, &h->questions.waiting); /* those that waited for one in flight */
         while (h->dying) {
                 struct worker *w = h->dying;
 

@@ -557,3 +557,67 @@ def test_a_user_does_not_use_up_descriptors(musterd_without_bus, hold):
     with world.Varlink() as v:
         v.names()
         assert len(os.listdir(f"/proc/{musterd_without_bus.pid}/fd")) < before + 100 + 64 + 5
+
+
+# Mounts over its /etc a file system that never answers.
+HUNG = r"""
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNS, MS_REC, MS_PRIVATE, FUSE_INIT = 0x20000, 0x4000, 0x40000, 26
+libc.unshare(CLONE_NEWNS)
+libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+fd = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
+if libc.mount(b"hung", b"/etc", b"fuse", 0, options) < 0:
+    sys.exit(os.strerror(ctypes.get_errno()))
+_, code, unique = struct.unpack("<IIQ", os.read(fd, 1 << 17)[:16])
+assert code == FUSE_INIT
+body = struct.pack("<IIIIHHIIHHI7I", 7, 31, 65536, 0, 16, 12, 65536, 1, 1, 0, 0, *([0] * 7))
+os.write(fd, struct.pack("<IiQ", 16 + len(body), 0, unique) + body)
+print("ready", flush=True)
+while True:
+    os.read(fd, 1 << 17)
+"""
+
+
+def helpers_that_hang():
+    out = subprocess.run(["ps", "-e", "-o", "stat=,comm="], capture_output=True, text=True).stdout
+    return [line for line in out.splitlines() if line.startswith("D") and "muster-helper" in line]
+
+
+def test_a_machine_whose_files_hang(musterd, processes):
+    """It costs one helper, however often it is looked at; of other machines there is an answer all the while."""
+    if not os.access("/dev/fuse", os.W_OK):
+        pytest.skip("there is no /dev/fuse")
+    hung = subprocess.Popen([sys.executable, "-c", HUNG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        if hung.stdout.readline() != "ready\n":
+            pytest.skip(f"no FUSE here: {hung.stderr.read()}")
+        with world.Varlink() as v:
+            v.register("hung", hung.pid)
+            v.register("good", processes.sleeper(unshare=["--net", "--mount"]))
+            v.register("plain", processes.sleeper())
+        asking = [subprocess.Popen(["busctl", f"--address={world.BUS_ADDRESS}", "call", *world.MANAGER, "GetMachineOSRelease", "s", "hung"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(30)]
+        assert all(process.wait(60) != 0 for process in asking)
+        assert len(helpers_that_hang()) == 1
+        assert world.manager("GetMachineOSRelease", "s", "hung", check=False).returncode != 0
+        assert len(helpers_that_hang()) == 1
+        assert "ID" in world.manager("GetMachineOSRelease", "s", "good").stdout
+        assert "good" in world.muster("list").stdout
+        world.manager("KillMachine", "ssi", "plain", "all", signal.SIGKILL)
+    finally:
+        hung.kill()
+        hung.wait()
+    world.wait_until(lambda: not helpers_that_hang(), "the helper to be let go")
+
+
+def test_one_question_again_and_again(musterd, processes):
+    """Nobody listens to the answers for a while. Others get theirs, and in the end everybody has one."""
+    with world.Varlink() as v:
+        v.register("web", processes.sleeper(unshare=["--net"]))
+        v.register("good", processes.sleeper(unshare=["--net"]))
+    with RawBus() as flood, RawBus() as other:
+        sent = [flood.send("GetMachineAddresses", "s", "web") for _ in range(3000)]
+        assert other.call("GetMachineAddresses", "s", "good") is None
+        assert {flood.answer(serial) for serial in sent} <= {None, "System.Error.ENOBUFS"}
