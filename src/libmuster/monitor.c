@@ -273,28 +273,31 @@ EXPORT int muster_monitor_fd(const muster_monitor *m) {
         return m->epoll_fd;
 }
 
-static int next(muster_monitor *m) {
-        bool had_client = m->client, first = !m->has_place, seen = true;
-        int r = 0;
+/* While no registry runs: 1: a change is kept. 0: no more now, or there is one again. */
+static int next_without(muster_monitor *m) {
+        bool first = !m->has_place, seen;
+        int r = next_change(m);
 
-        if (!had_client) {
-                r = next_change(m);
-                if (r != 0 || m->missed)
-                        return r;
-                seen = m->watch >= 0;
-                drain_timer(m);
-                watch_directory(m);
-                if (wants_registry(m))
-                        r = connect_registry(m, RECONNECT_MSEC);
-        }
-        if (r >= 0 && m->client)
-                r = next_event(m);
-        if (r < 0)
+        if (r != 0 || m->missed)
+                return r;
+        seen = m->watch >= 0;
+        drain_timer(m);
+        watch_directory(m);
+        if (wants_registry(m) && connect_registry(m, RECONNECT_MSEC) < 0)
                 r = begin_files(m);
         /* Nobody could tell us what was before there was a directory to be watched, or a registry that has a journal. */
-        if (!had_client && (m->client ? first : !seen && m->watch >= 0))
+        if ((first && m->has_place) || (!seen && m->watch >= 0))
                 m->missed = true;
         return r;
+}
+
+static int next(muster_monitor *m) {
+        int r = m->client ? 0 : next_without(m);
+
+        if (r != 0 || m->missed || !m->client)
+                return r;
+        r = next_event(m);
+        return r < 0 ? begin_files(m) : r;
 }
 
 EXPORT int muster_monitor_next(muster_monitor *m, const char **ret_kind, const char **ret_machine) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """libmuster.so.0, by the programs in examples/, by Python, and by programs that know only libsystemd's names."""
+import json
 import os
 import pathlib
 import shutil
@@ -102,6 +103,30 @@ def test_watch_before_there_is_a_registry(musterd_without_bus, processes, build)
     finally:
         watcher.kill()
         watcher.wait()
+
+
+def test_watch_begins_with_what_was_missed(build):
+    """Where the journal ends is not known before; that is told before all others, also when the registry goes again at once."""
+    boot = "0123456789abcdef0123456789abcdef"
+    position = {"parameters": {"position": {"sequence": 5, "bootId": boot}}}
+    event = {"sequence": 6, "bootId": boot, "realtime": 1, "monotonic": 1, "kind": "registered", "machine": "web", "class": "container",
+             "leader": 1}
+    world.MACHINES.mkdir(parents=True, exist_ok=True)
+    for goes in (False, True):
+        watcher = subprocess.Popen([build / "examples" / "example-watch"], stdout=subprocess.PIPE, bufsize=0)
+        try:
+            assert world.read_line(watcher.stdout) == b"watching\n"
+            with world.FakeRegistry() as listener, listener.accept()[0] as connection:
+                assert b"Subscribe" in connection.recv(65536)
+                if goes:
+                    connection.shutdown(socket.SHUT_RD)
+                replies = [position] if goes else [position, {"parameters": {"event": event}, "continues": True}]
+                connection.sendall(b"".join(json.dumps(reply).encode() + b"\0" for reply in replies))
+                assert world.read_line(watcher.stdout) == b"missed \n"
+                assert goes or world.read_line(watcher.stdout) == b"registered web\n"
+        finally:
+            watcher.kill()
+            watcher.wait()
 
 
 def test_watch(musterd_without_bus, processes, build):
