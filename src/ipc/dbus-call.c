@@ -35,6 +35,7 @@ void dbus_call_free(struct dbus_call *call) {
         if (call->resolving)
                 call->d->n_resolving--;
         sd_bus_slot_unref(call->slot);
+        sd_bus_slot_unref(call->query);
         if (call->request && call->request->adapter)
                 request_cancel(call->request);
         request_unref(call->request);
@@ -72,7 +73,17 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *err
         return 0;
 }
 
-/* While somebody is asked for a password the client may go away: then so does the request. */
+/* It may have left before our match rule was there: then nobody tells us. */
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct dbus_call *call = userdata;
+
+        call->query = sd_bus_slot_unref(call->query);
+        if (sd_bus_message_is_method_error(m, "org.freedesktop.DBus.Error.NameHasNoOwner"))
+                dbus_call_free(call);
+        return 0;
+}
+
+/* While somebody is asked for a password, or something is copied, the client may go away: then so does the request. */
 static void watch_peer(struct dbus_call *call) {
         const char *sender = sd_bus_message_get_sender(call->message);
         char match[512];
@@ -82,8 +93,10 @@ static void watch_peer(struct dbus_call *call) {
                      "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
                      "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'",
                      sender);
-        if (n > 0 && (size_t) n < sizeof(match))
-                sd_bus_add_match_async(call->d->bus, &call->slot, match, on_owner_changed, NULL, call);
+        if (n > 0 && (size_t) n < sizeof(match) &&
+            sd_bus_add_match_async(call->d->bus, &call->slot, match, on_owner_changed, NULL, call) >= 0)
+                sd_bus_call_method_async(call->d->bus, &call->query, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                         "org.freedesktop.DBus", "GetNameOwner", on_owner, call, "s", sender);
 }
 
 static int submit(struct dbus_call *call) {

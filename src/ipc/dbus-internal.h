@@ -61,9 +61,10 @@ struct dbus_call {
         int (*resolved)(struct dbus_call *call); /* who calls is known: go on. < 0: fault is set */
         int (*reply)(struct dbus_call *call);    /* success: send the answer; NULL: an empty one */
         struct fault fault;
-        bool resolving;    /* the bus is being asked who calls */
-        uint32_t number;   /* the handler's own */
-        sd_bus_slot *slot; /* credentials query, then the watch over the peer */
+        bool resolving;     /* the bus is being asked who calls */
+        uint32_t number;    /* the handler's own */
+        sd_bus_slot *slot;  /* credentials query, then the watch over the peer */
+        sd_bus_slot *query; /* whether the peer was still there when that began */
         struct dbus_call *previous, *next;
 };
 

@@ -13,6 +13,7 @@ import tarfile
 
 import pytest
 import world
+from rawbus import RawBus
 from test_exec import BUILD, ENVIRONMENT, MUSTER, enter, machines, muster  # noqa: F401
 from test_machinectl import Suite
 
@@ -473,3 +474,19 @@ def test_going_in_the_middle(plain, tmp_path):
     status, text = begun.client.wait(20), begun.client.stderr.read().decode()
     os.close(begun.writing)
     assert status == 1 and "The machine has ended" in text, text
+
+
+def test_caller_that_goes_at_once(plain, tmp_path):
+    """Before musterd has told the bus that it wants to hear of that: nobody waits for the copy, which would take days."""
+    with open(tmp_path / "large", "wb") as f:
+        f.truncate(1 << 40)
+
+    def called():
+        return run("events", plain.name, check=0).stdout.count(b" copy-to ")
+    before = called()
+    for i in range(5):
+        with RawBus() as bus:
+            assert bus.call("CopyFromMachine", "sss", plain.name, "/etc/passwd", str(tmp_path / str(i))) is None  # it is known
+            bus.send("CopyToMachine", "sss", plain.name, str(tmp_path / "large"), "/srv/large")
+        world.wait_until(lambda: called() == before + i + 1, "the call to come")
+        world.wait_until(lambda: not transferring() and not names(plain, "/srv"), "all of it to go")
