@@ -484,15 +484,17 @@ def test_ten_thousand_hostile_connections(bus, build, processes, monkeypatch):
             if len(took) % 16 == 1:  # it takes its time
                 most = max(most, written_kib(musterd.pid))
             if select.select([crowd.stdout], [], [], 0.02)[0]:
-                break
+                if len(took) >= world.Others.SAMPLES:  # musterd is busy with what was said for longer than it takes to say it
+                    break
+                time.sleep(0.02)
         assert crowd.stdout.readline().startswith("said")
         took.sort()
         print(f"{len(took)} times served, in {took[len(took) // 2]:.4f} s, {took[-1]:.4f} s at most; {before} KiB, {most} KiB at most")
         # Some milliseconds on a host that is idle; in a run of all tests others want the processors, too.
-        assert took[len(took) // 2] < 2 and most - before < (64 + 32) << 10
+        assert took[len(took) // 2] < 0.5 and most - before < (64 + 32) << 10
         crowd.kill()
         crowd.wait()
-        world.wait_until(lambda: len(os.listdir(f"/proc/{musterd.pid}/fd")) < 200, "them to be forgotten", timeout=60)
+        world.wait_until(lambda: len(os.listdir(f"/proc/{musterd.pid}/fd")) < 200, "them to be forgotten", 60)  # a second of work
         assert len(v.names()) == 50
 
 
