@@ -231,8 +231,19 @@ static void look_begin(struct console *c, const struct console_look *look) {
         c->look = look;
 }
 
-static void tell(struct console *c, const char *text) {
-        (void) !write(c->out.fd, text, strlen(text));
+/* Behind all that the payload has written. newline: end a line that it did not. */
+static void look_end(struct console *c, bool newline) {
+        char *end = c->shown.data;
+
+        if (c->tint.size > 0)
+                end = stpcpy(end, "\033[0m");
+        if (newline && c->out.terminal && c->last != '\n')
+                end = stpcpy(end, c->out.raw ? "\r\n" : "\n");
+        if (c->look)
+                end = stpcpy(end, c->look->end);
+        c->shown.begin = c->n_untinted = 0;
+        c->shown.end = (size_t) (end - c->shown.data);
+        c->said_end = true;
 }
 
 /* ---- what supervise() calls ---- */
@@ -248,7 +259,7 @@ void console_start(struct console *c, enum console_mode mode, int master, struct
         c->keys = (struct hot_keys){ 0 };
         tint_init(&c->tint, NULL);
         c->n_untinted = 0;
-        c->hung_up = c->draining = false;
+        c->hung_up = c->draining = c->said_end = false;
         c->drained = 0;
         c->last = '\n';
         c->log = log;
@@ -357,7 +368,7 @@ static void drain_begin(struct console *c) {
         }
 }
 
-bool console_drain(struct console *c) {
+bool console_drain(struct console *c, bool newline) {
         if (c->shown.from < 0)
                 return false;
         if (!c->draining)
@@ -365,21 +376,22 @@ bool console_drain(struct console *c) {
         for (;;) {
                 if (!flow_is_empty(&c->shown))
                         return true; /* our output is full */
-                if (c->drained >= DRAIN_MAX || !take_shown(c))
+                if (c->said_end)
                         return false;
-                c->drained += c->shown.end;
+                if (c->drained < DRAIN_MAX && take_shown(c))
+                        c->drained += c->shown.end;
+                else
+                        look_end(c, newline);
                 show(c);
         }
 }
 
 void console_stop(struct console *c, bool newline) {
+        if (!c->said_end) { /* interrupted: as much of it as there is room for */
+                look_end(c, newline);
+                show(c);
+        }
         modes_restore(c);
-        if (c->tint.size > 0)
-                tell(c, "\033[0m");
-        if (newline && c->out.terminal && c->last != '\n')
-                tell(c, "\n");
-        if (c->look)
-                tell(c, c->look->end);
         end_close(&c->in);
         end_close(&c->out);
         if (c->spare >= 0)

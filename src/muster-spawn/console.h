@@ -35,7 +35,7 @@ struct console {
         enum console_mode mode;
         int master;
         int spare; /* a slave that stays open, so that the payload may close and reopen its own */
-        bool hung_up, draining;
+        bool hung_up, draining, said_end;
         size_t drained;
         struct console_end in, out;
         struct console_flow typed, shown;
@@ -66,7 +66,8 @@ void console_continue(struct console *c);
 /* Our terminal as it was for the time of a message, then raw again. */
 void console_pause(struct console *c);
 void console_resume(struct console *c);
-/* The payload has ended: no more input, and what it left behind is to be shown. False: nothing is left. */
-bool console_drain(struct console *c);
-/* Restores our terminal. newline: end a line that the payload did not. */
+/* The payload has ended: no more input, and what it left behind is to be shown, then what ends it (newline: also a line that the
+ * payload did not end). False: nothing is left. */
+bool console_drain(struct console *c, bool newline);
+/* Restores our terminal. newline: as above, for one that was not drained. */
 void console_stop(struct console *c, bool newline);

@@ -294,7 +294,7 @@ static int shorter(int a, int b) {
 }
 
 static int loop(struct watch *w) {
-        while (!w->interrupted && (!w->ended || console_drain(&w->console))) {
+        while (!w->interrupted && (!w->ended || console_drain(&w->console, !w->s->quiet))) {
                 struct pollfd slots[_POLL_MAX] = {
                         [POLL_PAYLOAD] = { .fd = w->ended ? -1 : w->s->pidfd, .events = POLLIN },
                         [POLL_SIGNALS] = { .fd = w->signals, .events = POLLIN },

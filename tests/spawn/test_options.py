@@ -3,6 +3,7 @@
 
 What --help lists and no test here claims (@shows) makes test_every_option() fail.
 """
+import fcntl
 import json
 import os
 import pathlib
@@ -13,10 +14,13 @@ import socket
 import stat
 import subprocess
 import sys
+import termios
 import threading
+import time
 
 import pytest
 import spawn
+import world
 
 HERE = pathlib.Path(__file__).parent
 SHOWN = set()
@@ -916,6 +920,20 @@ class TestConsole:
         numbers = "".join(f"\033[m{again}{n}\r\n" for n in range(1, 3001))
         assert without_context(container.text) == f"{begin}a\033[31mb\033[0m{again}c\033[0;41md\r\n{numbers}{end}"
         assert "\033" not in spawn.run(spawn.OURS, box, "--background=44", "--pipe", command=["echo", "plain"]).output
+
+    def test_end_for_a_slow_reader(self, box, containers):
+        """A terminal that takes nothing at the moment when the payload ends is told what ends the colour all the same, later."""
+        container = containers(spawn.OURS, box, "--background=44", "--console=interactive", terminal=(24, 80),
+                               environment={"TERM": "xterm"}, command=["sh", "-c", "echo there; until test -e /go; do sleep 0.05; done"])
+        container.expect("there\r\n")
+        slave = fcntl.ioctl(container.master, 0x5441, os.O_RDWR | os.O_NOCTTY)  # TIOCGPTPEER
+        termios.tcflow(slave, termios.TCOOFF)
+        (box.root / "go").touch()
+        world.wait_until(lambda: container.cgroup.processes() <= {container.process.pid}, "the payload to end", spawn.PATIENCE)
+        time.sleep(0.3)  # the moment passes
+        termios.tcflow(slave, termios.TCOON)
+        os.close(slave)
+        assert container.end() == 0 and without_context(container.text).endswith("there\r\n\033[0m"), container.text
 
     @pytest.mark.parametrize("environment, record, title", [
         ({"TERM": "xterm"}, True, True), ({"TERM": "xterm", "NO_COLOR": "1"}, True, False), ({"TERM": "dumb"}, False, False),
