@@ -24,12 +24,14 @@ def fails(error, call, *arguments):
 
 
 @EVERYWHERE
-def test_stats(musterd_without_bus, processes, mode):
+def test_stats(musterd_without_bus, processes, mode, tmp_path):
     """What there is depends on the hierarchies: here v2 has no controllers, but counts processor time."""
-    busy = processes.sleeper(command=("sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; exec sleep 1000"))
+    busy = processes.sleeper(command=("sh", "-c", f"until [ -e {tmp_path}/go ]; do sleep 0.02; done; "
+                                      "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; exec sleep 1000"))
     with world.Varlink() as v:
         v.register("busy", busy, allocateUnit=True)
         v.register("bare", processes.sleeper())
+        (tmp_path / "go").touch()  # what it does before it is in its scope does not count
         world.wait_until(lambda: world.comm(busy) == "sleep", "it to have been busy", timeout=30)
         before = time.monotonic()
         stats = v.call(M + "Stats", {"name": "busy"})
