@@ -4,6 +4,8 @@
  * Record and event are two writes, and we may be killed between them. Where a machine comes or changes its record is written first,
  * where it goes the event: so whatever the later of the two says can be made good from the earlier (service.c: recover_one). */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,10 +43,30 @@ static void keep(struct service *s, const struct event *e) {
                 event_ring_skip(s->events, e->sequence); /* readers are told that one is missing */
 }
 
+static bool is_life(enum event_kind kind) {
+        return kind <= EVENT_KIND_UNREGISTERED;
+}
+
+/* What becomes of a machine is always noted; what an ordinary user does to his, within his share, or he could have all else forgotten. */
+static bool is_within_share(struct service *s, enum event_kind kind, const struct caller *by, uint64_t now_usec,
+                            char left_out[static 24]) {
+        uint64_t n = 0;
+
+        left_out[0] = '\0';
+        if (is_life(kind) || !by || by->uid == 0)
+                return true;
+        if (!deed_shares_take(&s->deeds, by->uid, now_usec, &n))
+                return false;
+        if (n > 0)
+                snprintf(left_out, 24, "%" PRIu64, n);
+        return true;
+}
+
 void service_event(struct service *s, enum event_kind kind, const struct machine *m, const struct caller *by,
                    const struct event_detail *details) {
         char values[EVENT_DETAILS_MAX][EVENT_VALUE_MAX + 1];
         struct event_detail checked[EVENT_DETAILS_MAX];
+        char left_out[24];
         struct event e = {
                 .sequence = event_ring_last(s->events) + 1,
                 .realtime_usec = s->ports.clock.realtime_usec(s->ports.clock.impl),
@@ -59,6 +81,10 @@ void service_event(struct service *s, enum event_kind kind, const struct machine
                 .details = checked,
         };
 
+        if (!is_within_share(s, kind, by, e.monotonic_usec, left_out))
+                return;
+        if (*left_out)
+                checked[e.n_details++] = (struct event_detail){ "left-out", left_out };
         for (; details && details->key && e.n_details < EVENT_DETAILS_MAX; details++, e.n_details++)
                 checked[e.n_details] = (struct event_detail){ details->key, event_value(strempty(details->value),
                                                                                         values[e.n_details]) };
@@ -104,10 +130,6 @@ struct history {
         bool complete;       /* nothing was dropped yet */
         uint64_t since_usec; /* of this boot */
 };
-
-static bool is_life(enum event_kind kind) {
-        return kind <= EVENT_KIND_UNREGISTERED;
-}
 
 static int note(struct history *h, const struct event *e) {
         int kind = event_kind_from_string(e->kind);

@@ -2,6 +2,7 @@
 /* service/internal.h: what the files of service/ share and nobody else sees. */
 #pragma once
 
+#include "core/deed-share.h"
 #include "core/machine-state.h"
 #include "core/uidindex.h"
 #include "service/service.h"
@@ -18,6 +19,7 @@ struct service {
         struct idmaps *idmaps;
         struct event_ring *events;
         struct operation *operations; /* transfer.c: copies and mounts that are being made */
+        struct deed_shares deeds;     /* of users, in the journal */
         bool events_unsaved;          /* that the last ones could not be saved was logged */
         struct notify_port listeners[LISTENERS_MAX];
         size_t n_listeners;

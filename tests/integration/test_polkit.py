@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -449,6 +450,41 @@ def test_questions_without_end(daemon, polkit, processes):
     again.end()
     assert answers == [None]
     assert varlink(FOE, "Kill", name="web", signal=9) == VARLINK_DENIED  # it has answered, and counts no question for ever
+
+
+KILL_OFTEN = """
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/systemd/machine/io.systemd.Machine")
+kill = {"method": "io.systemd.Machine.Kill", "parameters": {"name": "own", "signal": 18, "whom": "leader"}}
+for _ in range(int(sys.argv[1])):
+    s.sendall(json.dumps(kill).encode() + b"\\0")
+    while not s.recv(65536).endswith(b"\\0"):
+        pass
+"""
+
+
+def test_journal_is_not_one_users(polkit, processes):
+    """Whoever owns a machine cannot have all else forgotten by doing something to it again and again."""
+    def told():
+        with world.Varlink() as v:
+            return [r["event"] for r in v.stream("org.muster.Machine1.Subscribe", {"machines": ["own"]}) if "event" in r]
+
+    def kill(times):
+        subprocess.run([sys.executable, "-c", KILL_OFTEN, str(times)], user=uid_of(FRIEND), group=account(FRIEND).pw_gid, extra_groups=[],
+                       check=True)
+
+    assert register(FRIEND, "own", processes.sleeper(user=uid_of(FRIEND))) is None
+    before = len(told())
+    kill(1500)
+    assert 256 <= len(told()) - before < 1000
+    time.sleep(1.1)
+    kill(1)
+    kills = told()[before:]
+    assert {e["kind"] for e in kills} == {"kill"}
+    assert len(kills) + sum(int(e["details"].get("left-out", 0)) for e in kills) == 1501
+    assert send("root", "KillMachine", "string:own", "string:leader", f"int32:{int(signal.SIGCONT)}") is None
+    assert "left-out" not in told()[-1]["details"]
 
 
 def test_password_dialog_is_withdrawn(polkit, processes):
