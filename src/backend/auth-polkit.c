@@ -176,6 +176,8 @@ static void take_back(const struct check *c) {
         if (r >= 0)
                 r = sd_bus_message_set_expect_reply(m, false);
         if (r >= 0)
+                r = sd_bus_message_set_auto_start(m, false); /* one that is started now has asked nobody */
+        if (r >= 0)
                 r = sd_bus_send(bus, m, NULL);
         sd_bus_message_unref(m);
         if (r < 0)

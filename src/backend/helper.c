@@ -20,10 +20,10 @@
 #include <unistd.h>
 
 #include "backend/helper-question.h"
-#include "backend/helper-spawn.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "sys/pidfd.h"
+#include "sys/spawn-clean.h"
 
 #define WORKERS_MAX 4
 #define DYING_MAX 16
@@ -32,6 +32,7 @@
 #define WAITING_MAX 16384
 #define ANSWER_TIMEOUT_USEC UINT64_C(5000000)
 #define IDLE_USEC UINT64_C(60000000)
+#define HELPER_SOCKET_FD 3
 #define SPAWN_PAUSE_USEC UINT64_C(1000000) /* after a failure, while other workers can do it */
 
 struct worker {
@@ -242,6 +243,23 @@ static int on_exit_of_worker(sd_event_source *source, int fd, uint32_t events, v
 
 /* ---- starting one ---- */
 
+static int spawn(const char *path, int socket, pid_t *ret) {
+        posix_spawn_file_actions_t actions;
+        int r;
+
+        r = posix_spawn_file_actions_init(&actions);
+        if (r != 0)
+                return -r;
+        r = posix_spawn_file_actions_adddup2(&actions, socket, HELPER_SOCKET_FD);
+        if (r == 0)
+                r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        if (r == 0)
+                r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+        r = r == 0 ? spawn_clean(path, path, &actions, false, ret) : -r;
+        posix_spawn_file_actions_destroy(&actions);
+        return r;
+}
+
 static int worker_watch(struct worker *w) {
         sd_event *e = w->helper->event;
         int r;
@@ -273,7 +291,7 @@ static int worker_new(struct helper *h, struct worker **ret) {
         w->helper = h;
         w->process = PIDREF_EMPTY;
         w->socket = fds[0];
-        r = helper_spawn(h->path, theirs, &pid);
+        r = spawn(h->path, theirs, &pid);
         if (r == 0) {
                 r = pidref_open(pid, &w->process); /* it is our child and not waited for: the number is its own */
                 if (r == 0)

@@ -43,7 +43,7 @@
 #include "musterd/read-ahead.h"
 #include "service/service.h"
 
-#define DESCRIPTORS 65536
+#define DESCRIPTORS 65536 /* as the service files ask for */
 
 struct daemon {
         struct options options;

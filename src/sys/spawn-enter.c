@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +15,7 @@
 
 #include "base/auto.h"
 #include "sys/mountfd.h"
+#include "sys/spawn-clean.h"
 
 #define FIRST_FD 3 /* request, leader, status, starting: ENTER_FD_... of codec/enter-protocol.h */
 #define FDS 7
@@ -51,41 +50,16 @@ static int actions_fill(posix_spawn_file_actions_t *actions, const int fds[stati
         return -r;
 }
 
-static int attributes_fill(posix_spawnattr_t *attributes) {
-        sigset_t none, all;
-        int r;
-
-        sigemptyset(&none);
-        sigfillset(&all);
-        r = posix_spawnattr_setsigmask(attributes, &none);
-        if (r == 0)
-                r = posix_spawnattr_setsigdefault(attributes, &all);
-        if (r == 0)
-                r = posix_spawnattr_setflags(attributes,
-                                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-        return -r;
-}
-
 static int spawn(const char *program, const char *path, const int fds[static FDS], pid_t *ret) {
-        char *const argv[] = { (char *) path, NULL }, *const envp[] = { NULL };
         posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
         int r;
 
         r = posix_spawn_file_actions_init(&actions);
         if (r != 0)
                 return -r;
-        r = posix_spawnattr_init(&attributes);
-        if (r != 0) {
-                posix_spawn_file_actions_destroy(&actions);
-                return -r;
-        }
         r = actions_fill(&actions, fds);
         if (r == 0)
-                r = attributes_fill(&attributes);
-        if (r == 0)
-                r = -posix_spawn(ret, program, &actions, &attributes, argv, envp);
-        posix_spawnattr_destroy(&attributes);
+                r = spawn_clean(program, path, &actions, true, ret);
         posix_spawn_file_actions_destroy(&actions);
         return r;
 }
