@@ -205,8 +205,8 @@ static void supervisor_kill_all(void *impl, const struct machine *m, int sig, po
         struct supervisor_cgroup *s = impl;
         int r = has_own_cgroup(s, m) ? cgroup_host_signal(&s->host, m->cgroup, sig) : -EFBIG;
 
-        if (r ==
-            -EFBIG) /* none, or one with so many below it that others would wait: from process to process, by a helper */
+        /* None of its own, or one with so many below it that others would wait: from process to process, by a helper. */
+        if (r == -EFBIG)
                 helper_kill_tree(s->helper, m, sig, done, userdata);
         else
                 done(userdata, r == 0 ? -ESRCH : r < 0 ? r : 0);

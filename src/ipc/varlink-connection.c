@@ -25,8 +25,8 @@
 #define CONNECTIONS_PER_UID 1024         /* for users other than root */
 #define CROWD 64                         /* what a user has beyond that waits until everybody else was served */
 #define HELD_PER_UID ((size_t) 64 << 20) /* bytes in all of a user's connections */
-#define HELD_IN_ALL \
-        ((size_t) 256 << 20) /* bytes of everybody but root: beyond it, who holds more than HELD_SMALL is in the way */
+/* Bytes of everybody but root: beyond it, who holds more than HELD_SMALL is in the way. */
+#define HELD_IN_ALL ((size_t) 256 << 20)
 #define HELD_SMALL ((size_t) 1 << 20)
 #define FDS_PER_UID 64 /* that came with calls which are not complete, of users other than root */
 #define READ_SIZE 65536
